@@ -1,0 +1,1 @@
+//! The domain of Pillarbox, and its adapters.

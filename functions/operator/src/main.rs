@@ -1,0 +1,3 @@
+//! Everything that a person runs, behind one IAM permission
+
+fn main() {}

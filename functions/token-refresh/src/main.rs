@@ -1,0 +1,3 @@
+//! Keeps an access token with enough life for every mailbox that has a grant
+
+fn main() {}

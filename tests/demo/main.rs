@@ -1,0 +1,3 @@
+//! Runs the main job of Pillarbox on this machine.
+
+fn main() {}

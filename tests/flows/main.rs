@@ -1,0 +1,3 @@
+//! Flows on the deployed stack.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Checks of the template and of the repository itself.
