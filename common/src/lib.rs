@@ -1,1 +1,3 @@
 //! The domain of Pillarbox, and its adapters.
+
+pub mod address;
