@@ -1,1 +1,6 @@
 //! The domain of Pillarbox, and its adapters.
+
+pub mod class;
+pub mod secret;
+pub mod submission;
+pub mod tls;
