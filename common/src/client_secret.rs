@@ -15,7 +15,9 @@ pub enum InvalidClientSecret {
     #[error("is empty: put the secret's value into it")]
     Empty,
     /// The portal shows two columns, and the wrong one was copied.
-    #[error("looks like the secret's id, not its value: copy the column `Value` of the app registration, or make a new secret")]
+    #[error(
+        "looks like the secret's id, not its value: copy the column `Value` of the app registration, or make a new secret"
+    )]
     Id,
     /// A JSON value of another shape.
     #[error("is JSON, but not an object with the one key `client_secret` and a text")]
@@ -36,7 +38,10 @@ impl ClientSecret {
         if text.starts_with('{') {
             return match serde_json::from_str(text) {
                 Ok(serde_json::Value::Object(object)) if object.len() == 1 => {
-                    let secret = object.get("client_secret").and_then(|value| value.as_str()).ok_or(InvalidClientSecret::Json)?;
+                    let secret = object
+                        .get("client_secret")
+                        .and_then(|value| value.as_str())
+                        .ok_or(InvalidClientSecret::Json)?;
                     Self::bare(trimmed(secret))
                 }
                 _ => Err(InvalidClientSecret::Json),
@@ -73,7 +78,9 @@ fn trimmed(text: &str) -> &str {
 fn is_guid(text: &str) -> bool {
     let groups: Vec<_> = text.split('-').collect();
     groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
-        && groups.iter().all(|group| group.bytes().all(|digit| digit.is_ascii_hexdigit()))
+        && groups
+            .iter()
+            .all(|group| group.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]
@@ -86,7 +93,11 @@ mod tests {
 
     #[test]
     fn what_editors_add_is_removed_and_nothing_else() {
-        for stored in ["a~+&%= b", "\u{feff} a~+&%= b\r\n", r#"{"client_secret": "a~+&%= b\n"}"#] {
+        for stored in [
+            "a~+&%= b",
+            "\u{feff} a~+&%= b\r\n",
+            r#"{"client_secret": "a~+&%= b\n"}"#,
+        ] {
             assert_eq!(parse(stored).as_deref(), Ok("a~+&%= b"), "{stored:?}");
         }
     }
@@ -94,9 +105,18 @@ mod tests {
     #[test]
     fn what_cannot_be_a_secret_is_refused_with_the_reason() {
         assert_eq!(parse(" \n").err(), Some(InvalidClientSecret::Empty));
-        assert_eq!(parse("2f1c0a7e-5b9d-4a3e-9c1d-0e8f7a6b5c4d\n").err(), Some(InvalidClientSecret::Id));
-        assert_eq!(parse(r#"{"secret": "x"}"#).err(), Some(InvalidClientSecret::Json));
-        assert_eq!(parse(r#"{"client_secret": "x", "other": 1}"#).err(), Some(InvalidClientSecret::Json));
+        assert_eq!(
+            parse("2f1c0a7e-5b9d-4a3e-9c1d-0e8f7a6b5c4d\n").err(),
+            Some(InvalidClientSecret::Id)
+        );
+        assert_eq!(
+            parse(r#"{"secret": "x"}"#).err(),
+            Some(InvalidClientSecret::Json)
+        );
+        assert_eq!(
+            parse(r#"{"client_secret": "x", "other": 1}"#).err(),
+            Some(InvalidClientSecret::Json)
+        );
     }
 
     #[test]

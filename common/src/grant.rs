@@ -150,7 +150,9 @@ impl Grant {
         let grant = Self {
             grant_id: self.grant_id.clone(),
             seq: self.seq + 1,
-            refresh_token: tokens.refresh_token.unwrap_or_else(|| self.refresh_token.clone()),
+            refresh_token: tokens
+                .refresh_token
+                .unwrap_or_else(|| self.refresh_token.clone()),
             scopes: tokens.scopes.unwrap_or_else(|| self.scopes.clone()),
             account: self.account.clone(),
             obtained_at: tokens.obtained_at,
@@ -239,7 +241,11 @@ mod tests {
 
     #[test]
     fn no_secret_is_shown() {
-        let shown = format!("{:?} {:?}", RefreshToken::new("canary".to_owned()), IdToken::new("canary".to_owned()));
+        let shown = format!(
+            "{:?} {:?}",
+            RefreshToken::new("canary".to_owned()),
+            IdToken::new("canary".to_owned())
+        );
         assert!(!shown.contains("canary"), "{shown}");
     }
 }

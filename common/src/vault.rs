@@ -76,12 +76,26 @@ pub trait SecretStore: Sync {
     /// Describes a secret without opening it.
     fn versions(&self, name: &str) -> impl Future<Output = Result<Versions, VaultError>> + Send;
     /// Opens a value; `None` when there is none.
-    fn read(&self, name: &str, stage: Stage) -> impl Future<Output = Result<Option<(Version, SecretString)>, VaultError>> + Send;
+    fn read(
+        &self,
+        name: &str,
+        stage: Stage,
+    ) -> impl Future<Output = Result<Option<(Version, SecretString)>, VaultError>> + Send;
     /// Puts a value aside under a label.
-    fn put(&self, name: &str, version: &Version, value: &SecretString, label: Label) -> impl Future<Output = Result<(), VaultError>> + Send;
+    fn put(
+        &self,
+        name: &str,
+        version: &Version,
+        value: &SecretString,
+        label: Label,
+    ) -> impl Future<Output = Result<(), VaultError>> + Send;
     /// Makes a version current if `seen` is, or if none is and `seen` is `None`.
-    fn promote(&self, name: &str, version: &Version, seen: Option<&Version>)
-    -> impl Future<Output = Result<Promotion, VaultError>> + Send;
+    fn promote(
+        &self,
+        name: &str,
+        version: &Version,
+        seen: Option<&Version>,
+    ) -> impl Future<Output = Result<Promotion, VaultError>> + Send;
 }
 
 /// Why the vault could not do what was asked.
@@ -141,7 +155,10 @@ impl<S: SecretStore> Vault<S> {
     /// # Errors
     ///
     /// As [`Vault::grant`].
-    pub async fn tokens(&self, mailbox: &MailboxId) -> Result<Option<Current<TokenSet>>, VaultError> {
+    pub async fn tokens(
+        &self,
+        mailbox: &MailboxId,
+    ) -> Result<Option<Current<TokenSet>>, VaultError> {
         let name = self.stack.access_token_secret(mailbox);
         self.open(&name, Stage::Current, stored::tokens).await
     }
@@ -152,11 +169,28 @@ impl<S: SecretStore> Vault<S> {
     ///
     /// When a secret does not exist or cannot be reached, or when other writers won every one of a
     /// bounded number of tries.
-    pub async fn consented(&self, mailbox: &MailboxId, grant: &Grant, tokens: &TokenSet) -> Result<(), VaultError> {
+    pub async fn consented(
+        &self,
+        mailbox: &MailboxId,
+        grant: &Grant,
+        tokens: &TokenSet,
+    ) -> Result<(), VaultError> {
         let name = self.stack.grant_secret(mailbox);
-        self.overwrite(&name, stored::from_grant(grant), grant.grant_id.as_str(), grant.seq).await?;
+        self.overwrite(
+            &name,
+            stored::from_grant(grant),
+            grant.grant_id.as_str(),
+            grant.seq,
+        )
+        .await?;
         let name = self.stack.access_token_secret(mailbox);
-        self.overwrite(&name, stored::from_tokens(tokens), tokens.grant_id.as_str(), tokens.seq).await
+        self.overwrite(
+            &name,
+            stored::from_tokens(tokens),
+            tokens.grant_id.as_str(),
+            tokens.seq,
+        )
+        .await
     }
 
     /// Makes a refreshed grant current, if `seen` still is.
@@ -164,11 +198,17 @@ impl<S: SecretStore> Vault<S> {
     /// # Errors
     ///
     /// When the secret does not exist or cannot be reached.
-    pub async fn refreshed(&self, mailbox: &MailboxId, seen: &Version, grant: &Grant) -> Result<Promotion, VaultError> {
+    pub async fn refreshed(
+        &self,
+        mailbox: &MailboxId,
+        seen: &Version,
+        grant: &Grant,
+    ) -> Result<Promotion, VaultError> {
         let name = self.stack.grant_secret(mailbox);
         let value = stored::from_grant(grant);
         let version = version(grant.grant_id.as_str(), grant.seq, &value);
-        self.replace(&name, Some(seen), &version, &value, Label::Refreshed).await
+        self.replace(&name, Some(seen), &version, &value, Label::Refreshed)
+            .await
     }
 
     /// Makes refreshed tokens current, unless somebody has stored other ones since `seen` was read.
@@ -176,11 +216,17 @@ impl<S: SecretStore> Vault<S> {
     /// # Errors
     ///
     /// When the secret does not exist or cannot be reached.
-    pub async fn issued(&self, mailbox: &MailboxId, seen: Option<&Version>, tokens: &TokenSet) -> Result<Promotion, VaultError> {
+    pub async fn issued(
+        &self,
+        mailbox: &MailboxId,
+        seen: Option<&Version>,
+        tokens: &TokenSet,
+    ) -> Result<Promotion, VaultError> {
         let name = self.stack.access_token_secret(mailbox);
         let value = stored::from_tokens(tokens);
         let version = version(tokens.grant_id.as_str(), tokens.seq, &value);
-        self.replace(&name, seen, &version, &value, Label::Refreshed).await
+        self.replace(&name, seen, &version, &value, Label::Refreshed)
+            .await
     }
 
     async fn open<T>(
@@ -189,7 +235,9 @@ impl<S: SecretStore> Vault<S> {
         stage: Stage,
         parse: impl FnOnce(&str) -> Option<T> + Send,
     ) -> Result<Option<Current<T>>, VaultError> {
-        let Some((version, value)) = self.store.read(name, stage).await? else { return Ok(None) };
+        let Some((version, value)) = self.store.read(name, stage).await? else {
+            return Ok(None);
+        };
         match parse(value.expose_secret()) {
             Some(value) => Ok(Some(Current { version, value })),
             None => Err(VaultError::Unreadable(name.to_owned())),
@@ -217,21 +265,38 @@ impl<S: SecretStore> Vault<S> {
     }
 
     /// Replaces whatever is current: a new consent wins over everything before it.
-    async fn overwrite(&self, name: &str, value: SecretString, grant_id: &str, seq: u64) -> Result<(), VaultError> {
+    async fn overwrite(
+        &self,
+        name: &str,
+        value: SecretString,
+        grant_id: &str,
+        seq: u64,
+    ) -> Result<(), VaultError> {
         const TRIES: usize = 5;
         let version = version(grant_id, seq, &value);
         for _ in 0..TRIES {
             let seen = self.store.versions(name).await?.current;
-            if self.replace(name, seen.as_ref(), &version, &value, Label::Consented).await? == Promotion::Done {
+            if self
+                .replace(name, seen.as_ref(), &version, &value, Label::Consented)
+                .await?
+                == Promotion::Done
+            {
                 return Ok(());
             }
         }
         let source = "other writers won every try".into();
-        Err(VaultError::Unavailable { name: name.to_owned(), source })
+        Err(VaultError::Unavailable {
+            name: name.to_owned(),
+            source,
+        })
     }
 }
 
 /// The version's id follows from what it holds, so that a repeated write is the same write.
 fn version(grant_id: &str, seq: u64, value: &SecretString) -> Version {
-    Version(digest::sha256_hex(&[grant_id.as_bytes(), &seq.to_be_bytes(), value.expose_secret().as_bytes()]))
+    Version(digest::sha256_hex(&[
+        grant_id.as_bytes(),
+        &seq.to_be_bytes(),
+        value.expose_secret().as_bytes(),
+    ]))
 }

@@ -57,7 +57,11 @@ impl ErrorResponse for Refusal {}
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&plain(&self.error))?;
-        if let Some(suberror) = self.suberror.as_deref().filter(|suberror| !suberror.is_empty()) {
+        if let Some(suberror) = self
+            .suberror
+            .as_deref()
+            .filter(|suberror| !suberror.is_empty())
+        {
             write!(f, " ({})", plain(suberror))?;
         }
         for code in &self.error_codes {
@@ -75,7 +79,10 @@ impl fmt::Display for Refusal {
 
 /// Codes and ids are short words; a provider that sends something else is not quoted at length.
 fn plain(text: &str) -> String {
-    text.chars().filter(|letter| letter.is_ascii_graphic()).take(64).collect()
+    text.chars()
+        .filter(|letter| letter.is_ascii_graphic())
+        .take(64)
+        .collect()
 }
 
 impl TokenFailure {
@@ -89,15 +96,25 @@ impl TokenFailure {
     }
 
     pub(super) fn from_request(error: RequestTokenError<HttpError, Refusal>, meta: Meta) -> Self {
-        let unavailable = |reason: String| Self::Unavailable { reason, retry_after: meta.retry_after };
-        let status = || meta.status.map_or_else(|| "without a status".to_owned(), |status| status.to_string());
+        let unavailable = |reason: String| Self::Unavailable {
+            reason,
+            retry_after: meta.retry_after,
+        };
+        let status = || {
+            meta.status.map_or_else(
+                || "without a status".to_owned(),
+                |status| status.to_string(),
+            )
+        };
         match error {
             RequestTokenError::ServerResponse(refusal) => match refusal.class(meta.status) {
                 Some(class) => Self::Refused { class, refusal },
                 None => unavailable(refusal.to_string()),
             },
             RequestTokenError::Request(error) => unavailable(match error {
-                HttpError::Unreachable(ref source) if source.is_timeout() => "no answer in time".to_owned(),
+                HttpError::Unreachable(ref source) if source.is_timeout() => {
+                    "no answer in time".to_owned()
+                }
                 other => other.to_string(),
             }),
             // Neither of these is looked into: both may carry the body, tokens included.
@@ -120,7 +137,12 @@ impl Refusal {
             "consent_required" | "access_denied" => Some(Class::ConsentRevoked),
             "invalid_client" => Some(Class::ClientCredentialRefused),
             "invalid_grant" => Some(match self.suberror.as_deref() {
-                Some("basic_action" | "additional_action" | "message_only" | "protection_policy_required") => Class::InteractionRequired,
+                Some(
+                    "basic_action"
+                    | "additional_action"
+                    | "message_only"
+                    | "protection_policy_required",
+                ) => Class::InteractionRequired,
                 Some(_) | None => Class::ConsentRevoked,
             }),
             _ => Some(Class::AppMisconfigured),

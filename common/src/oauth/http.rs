@@ -81,12 +81,21 @@ impl Http {
     }
 
     /// Makes a request of `oauth2`'s, and notes what its answer says beside the body.
-    pub(super) async fn call(&self, request: HttpRequest, meta: &Mutex<Meta>) -> Result<HttpResponse, HttpError> {
+    pub(super) async fn call(
+        &self,
+        request: HttpRequest,
+        meta: &Mutex<Meta>,
+    ) -> Result<HttpResponse, HttpError> {
         let request = reqwest::Request::try_from(request).map_err(unreachable)?;
         let response = self.0.execute(request).await.map_err(unreachable)?;
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        *meta.lock().unwrap_or_else(PoisonError::into_inner) =
-            Meta { status: Some(response.status().as_u16()), retry_after: retry_after.map(Duration::from_secs) };
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        *meta.lock().unwrap_or_else(PoisonError::into_inner) = Meta {
+            status: Some(response.status().as_u16()),
+            retry_after: retry_after.map(Duration::from_secs),
+        };
         let mut answer = HttpResponse::default();
         *answer.status_mut() = response.status();
         *answer.headers_mut() = response.headers().clone();

@@ -10,17 +10,20 @@ mod http;
 use std::sync::Mutex;
 
 use jiff::{SignedDuration, Timestamp};
-use oauth2::basic::{BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType};
+use oauth2::basic::{
+    BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
+};
 use oauth2::{
-    AuthType, AuthorizationCode, ClientId, EndpointNotSet, EndpointSet, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope,
-    StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
+    AuthType, AuthorizationCode, ClientId, EndpointNotSet, EndpointSet, PkceCodeVerifier,
+    RedirectUrl, RequestTokenError, Scope, StandardRevocableToken, StandardTokenResponse,
+    TokenResponse, TokenUrl,
 };
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use self::failure::{Refusal, TokenFailure};
-pub use self::http::{Http, HttpError};
 use self::http::Meta;
+pub use self::http::{Http, HttpError};
 use crate::client_secret::ClientSecret;
 use crate::clock::Clock;
 use crate::grant::{IdToken, IssuedTokens, RefreshToken};
@@ -77,13 +80,22 @@ impl<C: Clock> TokenEndpoint<'_, C> {
     /// # Errors
     ///
     /// When the provider refuses, cannot be reached or answers something else than tokens.
-    pub async fn redeem(&self, code: String, verifier: String, redirect_uri: &Url) -> Result<IssuedTokens, TokenFailure> {
+    pub async fn redeem(
+        &self,
+        code: String,
+        verifier: String,
+        redirect_uri: &Url,
+    ) -> Result<IssuedTokens, TokenFailure> {
         let redirect = RedirectUrl::from_url(redirect_uri.clone());
         let client = self.client().set_redirect_uri(redirect);
-        let request = client.exchange_code(AuthorizationCode::new(code)).set_pkce_verifier(PkceCodeVerifier::new(verifier));
+        let request = client
+            .exchange_code(AuthorizationCode::new(code))
+            .set_pkce_verifier(PkceCodeVerifier::new(verifier));
         let meta = Mutex::new(Meta::default());
         let start = self.clock.now();
-        let answer = request.request_async(&|request| self.http.call(request, &meta)).await;
+        let answer = request
+            .request_async(&|request| self.http.call(request, &meta))
+            .await;
         issued(answer, start, &meta)
     }
 
@@ -92,19 +104,29 @@ impl<C: Clock> TokenEndpoint<'_, C> {
     /// # Errors
     ///
     /// As [`TokenEndpoint::redeem`].
-    pub async fn refresh(&self, refresh_token: &RefreshToken, scopes: &str) -> Result<IssuedTokens, TokenFailure> {
+    pub async fn refresh(
+        &self,
+        refresh_token: &RefreshToken,
+        scopes: &str,
+    ) -> Result<IssuedTokens, TokenFailure> {
         let client = self.client();
         let token = oauth2::RefreshToken::new(refresh_token.expose().to_owned());
-        let request = client.exchange_refresh_token(&token).add_scopes(asked_again(scopes).map(Scope::new));
+        let request = client
+            .exchange_refresh_token(&token)
+            .add_scopes(asked_again(scopes).map(Scope::new));
         let meta = Mutex::new(Meta::default());
         let start = self.clock.now();
-        let answer = request.request_async(&|request| self.http.call(request, &meta)).await;
+        let answer = request
+            .request_async(&|request| self.http.call(request, &meta))
+            .await;
         issued(answer, start, &meta)
     }
 
     fn client(&self) -> Client {
         oauth2::Client::new(ClientId::new(self.settings.client_id.clone()))
-            .set_client_secret(oauth2::ClientSecret::new(self.client_secret.expose().to_owned()))
+            .set_client_secret(oauth2::ClientSecret::new(
+                self.client_secret.expose().to_owned(),
+            ))
             .set_auth_type(AuthType::RequestBody)
             .set_token_uri(TokenUrl::from_url(self.settings.token_endpoint.clone()))
     }
@@ -113,7 +135,10 @@ impl<C: Clock> TokenEndpoint<'_, C> {
 /// The scopes of a refresh: those of the grant, and always `offline_access`, without which the answer
 /// brings no next refresh token.
 fn asked_again(scopes: &str) -> impl Iterator<Item = String> {
-    let offline = (!scopes.split_whitespace().any(|scope| scope == "offline_access")).then_some("offline_access");
+    let offline = (!scopes
+        .split_whitespace()
+        .any(|scope| scope == "offline_access"))
+    .then_some("offline_access");
     scopes.split_whitespace().chain(offline).map(str::to_owned)
 }
 
@@ -122,13 +147,26 @@ fn issued(
     start: Timestamp,
     meta: &Mutex<Meta>,
 ) -> Result<IssuedTokens, TokenFailure> {
-    let meta = *meta.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let meta = *meta
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let answer = answer.map_err(|error| TokenFailure::from_request(error, meta))?;
-    let life = answer.expires_in().and_then(|life| SignedDuration::try_from(life).ok()).unwrap_or(DEFAULT_LIFE);
-    let granted = |scopes: &Vec<Scope>| scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ");
+    let life = answer
+        .expires_in()
+        .and_then(|life| SignedDuration::try_from(life).ok())
+        .unwrap_or(DEFAULT_LIFE);
+    let granted = |scopes: &Vec<Scope>| {
+        scopes
+            .iter()
+            .map(|scope| scope.as_str())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
     Ok(IssuedTokens {
         access_token: AccessToken::new(answer.access_token().secret().clone()),
-        refresh_token: answer.refresh_token().map(|token| RefreshToken::new(token.secret().clone())),
+        refresh_token: answer
+            .refresh_token()
+            .map(|token| RefreshToken::new(token.secret().clone())),
         scopes: answer.scopes().map(granted),
         id_token: answer.extra_fields().id_token.clone().map(IdToken::new),
         obtained_at: start,

@@ -53,7 +53,11 @@ pub(super) fn grant(json: &str) -> Option<Grant> {
         seq: stored.seq,
         refresh_token: RefreshToken::new(stored.refresh_token),
         scopes: stored.scopes,
-        account: Account { tenant_id: stored.tenant_id, object_id: stored.object_id, name: stored.account },
+        account: Account {
+            tenant_id: stored.tenant_id,
+            object_id: stored.object_id,
+            name: stored.account,
+        },
         obtained_at: stored.obtained_at,
     })
 }
@@ -80,7 +84,12 @@ pub(super) fn tokens(json: &str) -> Option<TokenSet> {
     })
 }
 
-#[expect(clippy::expect_used, reason = "a struct of texts, numbers and timestamps always has a JSON form")]
+#[expect(
+    clippy::expect_used,
+    reason = "a struct of texts, numbers and timestamps always has a JSON form"
+)]
 fn json(stored: &impl Serialize) -> SecretString {
-    serde_json::to_string(stored).expect("a flat struct is valid JSON").into()
+    serde_json::to_string(stored)
+        .expect("a flat struct is valid JSON")
+        .into()
 }
