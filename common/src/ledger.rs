@@ -151,16 +151,23 @@ pub fn claim(record: Option<&Record>, content: &str, worker: &Worker, now: Times
     match &record.state {
         State::Waiting { not_before } if *not_before > now => Claim::NotBefore(*not_before),
         State::Waiting { .. } => granted(),
-        State::Claimed { by } | State::Sending { by } if by.lease_until > now => Claim::NotBefore(by.lease_until),
-        State::Claimed { .. } => granted(),
-        State::Sending { by } => {
-            Claim::Unknown(Some(record.next(State::Unknown { copy: by.copy.clone(), handed_over: false })))
+        State::Claimed { by } | State::Sending { by } if by.lease_until > now => {
+            Claim::NotBefore(by.lease_until)
         }
+        State::Claimed { .. } => granted(),
+        State::Sending { by } => Claim::Unknown(Some(record.next(State::Unknown {
+            copy: by.copy.clone(),
+            handed_over: false,
+        }))),
         State::Accepted { .. } => Claim::Done,
         State::Refused { class, copy } if *copy == worker.copy => Claim::HandOver(*class),
         State::Refused { .. } => granted(),
-        State::Unknown { handed_over: true, .. } => Claim::Unknown(None),
-        State::Unknown { handed_over: false, .. } => Claim::Unknown(Some(record.next(record.state.clone()))),
+        State::Unknown {
+            handed_over: true, ..
+        } => Claim::Unknown(None),
+        State::Unknown {
+            handed_over: false, ..
+        } => Claim::Unknown(Some(record.next(record.state.clone()))),
     }
 }
 
@@ -169,7 +176,10 @@ impl Record {
     /// the message's envelope leaves.
     #[must_use]
     pub fn sending(&self, worker: &Worker) -> Self {
-        Self { attempts: self.attempts + 1, ..self.next(State::Sending { by: worker.clone() }) }
+        Self {
+            attempts: self.attempts + 1,
+            ..self.next(State::Sending { by: worker.clone() })
+        }
     }
 
     /// The attempt put off: some or all recipients are to be tried again from `not_before` on, and the
@@ -198,14 +208,20 @@ impl Record {
     /// The attempt ended without anybody knowing how.
     #[must_use]
     pub fn unknown(&self, copy: String) -> Self {
-        self.next(State::Unknown { copy, handed_over: false })
+        self.next(State::Unknown {
+            copy,
+            handed_over: false,
+        })
     }
 
     /// The unknown notification, once the failed queue has it.
     #[must_use]
     pub fn handed_over(&self) -> Self {
         match &self.state {
-            State::Unknown { copy, .. } => self.next(State::Unknown { copy: copy.clone(), handed_over: true }),
+            State::Unknown { copy, .. } => self.next(State::Unknown {
+                copy: copy.clone(),
+                handed_over: true,
+            }),
             other @ (State::Waiting { .. }
             | State::Claimed { .. }
             | State::Sending { .. }
@@ -221,18 +237,31 @@ impl Record {
     }
 
     fn next(&self, state: State) -> Self {
-        Self { revision: self.revision + 1, state, ..self.clone() }
+        Self {
+            revision: self.revision + 1,
+            state,
+            ..self.clone()
+        }
     }
 }
 
 /// Keeps records.
 pub trait LedgerStore: Sync {
     /// Reads a record, consistently; one past its retention counts as absent.
-    fn read(&self, key: &Key, now: Timestamp) -> impl Future<Output = Result<Option<Record>, LedgerError>> + Send;
+    fn read(
+        &self,
+        key: &Key,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<Record>, LedgerError>> + Send;
 
     /// Writes a record over the revision before it, or where there is none if it is the first; answers
     /// whether it did. It keeps the record for [`RETENTION`] from `now` on.
-    fn write(&self, key: &Key, record: &Record, now: Timestamp) -> impl Future<Output = Result<Written, LedgerError>> + Send;
+    fn write(
+        &self,
+        key: &Key,
+        record: &Record,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Written, LedgerError>> + Send;
 }
 
 /// How a write ended.

@@ -35,13 +35,22 @@ impl Functions {
     ///
     /// When Lambda does not answer or the function fails.
     pub async fn invoke(&self, function: &str, payload: &Value) -> Result<Value, InvokeError> {
-        let invocation = self.0.invoke().function_name(function).payload(Blob::new(payload.to_string()));
-        let answer = invocation.send().await.map_err(|error| InvokeError::Unavailable(boxed(error)))?;
+        let invocation = self
+            .0
+            .invoke()
+            .function_name(function)
+            .payload(Blob::new(payload.to_string()));
+        let answer = invocation
+            .send()
+            .await
+            .map_err(|error| InvokeError::Unavailable(boxed(error)))?;
         let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
         let value: Value = serde_json::from_slice(&payload).unwrap_or_default();
         match answer.function_error {
             None => Ok(value),
-            Some(kind) => Err(InvokeError::Failed(value["errorMessage"].as_str().unwrap_or(&kind).to_owned())),
+            Some(kind) => Err(InvokeError::Failed(
+                value["errorMessage"].as_str().unwrap_or(&kind).to_owned(),
+            )),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The valve of a mailbox: the event source mapping between its queue and `send-email`.
 
 use std::error::Error;
-use std::future::Future;
 
 use aws_config::SdkConfig;
 use aws_sdk_lambda::Client;
@@ -27,8 +26,11 @@ impl Mappings {
     ///
     /// When Lambda does not answer or refuses.
     pub async fn set(&self, mapping: &str, open: Valve) -> Result<(), MappingError> {
-        let state = self.client().get_event_source_mapping().uuid(mapping).send().await;
-        let state = state.map_err(|error| MappingError(boxed(error)))?.state.unwrap_or_default();
+        let state = self.0.get_event_source_mapping().uuid(mapping).send().await;
+        let state = state
+            .map_err(|error| MappingError(boxed(error)))?
+            .state
+            .unwrap_or_default();
         let wanted = match open {
             Valve::Open => "Enabled",
             Valve::Closed => "Disabled",
@@ -36,16 +38,16 @@ impl Mappings {
         if state == wanted || state.ends_with("ing") {
             return Ok(());
         }
-        let update = self.client().update_event_source_mapping().uuid(mapping).enabled(open == Valve::Open);
+        let update = self
+            .0
+            .update_event_source_mapping()
+            .uuid(mapping)
+            .enabled(open == Valve::Open);
         match update.send().await {
             Ok(_) => Ok(()),
             Err(error) if error.as_service_error().is_some_and(is_busy) => Ok(()),
             Err(error) => Err(MappingError(boxed(error))),
         }
-    }
-
-    fn client(&self) -> &Client {
-        &self.0
     }
 }
 

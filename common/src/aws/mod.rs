@@ -30,7 +30,10 @@ pub async fn load() -> SdkConfig {
         .operation_attempt_timeout(Duration::from_secs(4))
         .operation_timeout(Duration::from_secs(12))
         .build();
-    aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(timeouts).load().await
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .timeout_config(timeouts)
+        .load()
+        .await
 }
 
 /// An error of the SDK as a `source`. It is boxed here so that no foreign type travels.

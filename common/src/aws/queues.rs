@@ -42,7 +42,10 @@ impl Queues {
     /// The queues of the account.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
-        Self { client: Client::new(config), urls: Mutex::default() }
+        Self {
+            client: Client::new(config),
+            urls: Mutex::default(),
+        }
     }
 
     /// Puts a message on a queue, with text attributes.
@@ -50,10 +53,22 @@ impl Queues {
     /// # Errors
     ///
     /// When SQS does not answer or refuses.
-    pub async fn send(&self, queue: &str, body: &str, attributes: &[(&str, &str)]) -> Result<String, QueueError> {
-        let mut send = self.client.send_message().queue_url(self.url(queue).await?).message_body(body);
+    pub async fn send(
+        &self,
+        queue: &str,
+        body: &str,
+        attributes: &[(&str, &str)],
+    ) -> Result<String, QueueError> {
+        let mut send = self
+            .client
+            .send_message()
+            .queue_url(self.url(queue).await?)
+            .message_body(body);
         for (name, value) in attributes {
-            let value = MessageAttributeValue::builder().data_type("String").string_value(*value).build();
+            let value = MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(*value)
+                .build();
             send = send.message_attributes(*name, value.map_err(|error| fault(queue, error))?);
         }
         let sent = send.send().await.map_err(|error| fault(queue, error))?;
@@ -66,9 +81,16 @@ impl Queues {
     ///
     /// When SQS does not answer or refuses, as it does when the message's time was up already.
     pub async fn hide(&self, queue: &str, receipt: &str, seconds: i32) -> Result<(), QueueError> {
-        let change = self.client.change_message_visibility().queue_url(self.url(queue).await?);
+        let change = self
+            .client
+            .change_message_visibility()
+            .queue_url(self.url(queue).await?);
         let change = change.receipt_handle(receipt).visibility_timeout(seconds);
-        change.send().await.map(|_| ()).map_err(|error| fault(queue, error))
+        change
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| fault(queue, error))
     }
 
     /// Counts what a queue holds.
@@ -83,12 +105,28 @@ impl Queues {
             Name::ApproximateNumberOfMessagesNotVisible,
             Name::ApproximateNumberOfMessagesDelayed,
         ];
-        let get = self.client.get_queue_attributes().queue_url(self.url(queue).await?);
-        let answer = get.set_attribute_names(Some(names.to_vec())).send().await.map_err(|error| fault(queue, error))?;
+        let get = self
+            .client
+            .get_queue_attributes()
+            .queue_url(self.url(queue).await?);
+        let answer = get
+            .set_attribute_names(Some(names.to_vec()))
+            .send()
+            .await
+            .map_err(|error| fault(queue, error))?;
         let attributes = answer.attributes.unwrap_or_default();
-        let count = |name: Name| attributes.get(&name).and_then(|count| count.parse().ok()).unwrap_or_default();
+        let count = |name: Name| {
+            attributes
+                .get(&name)
+                .and_then(|count| count.parse().ok())
+                .unwrap_or_default()
+        };
         let [waiting, in_flight, delayed] = names.map(count);
-        Ok(Depth { waiting, in_flight, delayed })
+        Ok(Depth {
+            waiting,
+            in_flight,
+            delayed,
+        })
     }
 
     async fn url(&self, queue: &str) -> Result<String, QueueError> {
@@ -96,7 +134,13 @@ impl Queues {
         if let Some(url) = urls.get(queue) {
             return Ok(url.clone());
         }
-        let answer = self.client.get_queue_url().queue_name(queue).send().await.map_err(|error| fault(queue, error))?;
+        let answer = self
+            .client
+            .get_queue_url()
+            .queue_name(queue)
+            .send()
+            .await
+            .map_err(|error| fault(queue, error))?;
         let url = answer.queue_url.unwrap_or_default();
         urls.insert(queue.to_owned(), url.clone());
         Ok(url)
@@ -104,5 +148,8 @@ impl Queues {
 }
 
 fn fault(queue: &str, error: impl std::error::Error + Send + Sync + 'static) -> QueueError {
-    QueueError { queue: queue.to_owned(), source: boxed(error) }
+    QueueError {
+        queue: queue.to_owned(),
+        source: boxed(error),
+    }
 }

@@ -11,7 +11,9 @@ use jiff::Timestamp;
 use super::boxed;
 use crate::class::Class;
 use crate::grant::GrantId;
-use crate::mailbox::{Connection, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, StateUnavailable, Stop};
+use crate::mailbox::{
+    Connection, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, StateUnavailable, Stop,
+};
 
 /// The states in the stack's table.
 #[derive(Debug, Clone)]
@@ -27,13 +29,24 @@ impl States {
     /// The states in `table`.
     #[must_use]
     pub fn new(config: &SdkConfig, table: String) -> Self {
-        Self { client: Client::new(config), table }
+        Self {
+            client: Client::new(config),
+            table,
+        }
     }
 
     /// Sets attributes of a mailbox's item, under the condition that its grant is `seen`; answers
     /// whether it was.
-    async fn update(&self, mailbox: &MailboxId, seen: Option<&GrantId>, changes: Changes) -> Result<bool, StateUnavailable> {
-        let assignments: Vec<_> = changes.iter().map(|(name, _)| format!("#{name} = :{name}")).collect();
+    async fn update(
+        &self,
+        mailbox: &MailboxId,
+        seen: Option<&GrantId>,
+        changes: Changes,
+    ) -> Result<bool, StateUnavailable> {
+        let assignments: Vec<_> = changes
+            .iter()
+            .map(|(name, _)| format!("#{name} = :{name}"))
+            .collect();
         let mut update = self
             .client
             .update_item()
@@ -45,11 +58,19 @@ impl States {
             update = update.expression_attribute_values(format!(":{name}"), value);
         }
         if let Some(seen) = seen {
-            update = update.condition_expression("grant_id = :seen").expression_attribute_values(":seen", text(seen.as_str()));
+            update = update
+                .condition_expression("grant_id = :seen")
+                .expression_attribute_values(":seen", text(seen.as_str()));
         }
         match update.send().await {
             Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) => Ok(false),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(false)
+            }
             Err(error) => Err(StateUnavailable(boxed(error))),
         }
     }
@@ -57,8 +78,17 @@ impl States {
 
 impl MailboxStates for States {
     async fn state(&self, mailbox: &MailboxId) -> Result<MailboxState, StateUnavailable> {
-        let get = self.client.get_item().table_name(&self.table).consistent_read(true).key("pk", text(&pk(mailbox)));
-        let item = get.send().await.map_err(|error| StateUnavailable(boxed(error)))?.item;
+        let get = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key("pk", text(&pk(mailbox)));
+        let item = get
+            .send()
+            .await
+            .map_err(|error| StateUnavailable(boxed(error)))?
+            .item;
         Ok(item.map(|item| read(&item)).unwrap_or_default())
     }
 
@@ -70,32 +100,53 @@ impl MailboxStates for States {
         connection: &Connection,
     ) -> Result<(), StateUnavailable> {
         let mut changes = connection_changes(connection);
-        changes.extend([("grant_id", text(grant.as_str())), ("account", text(account))]);
+        changes.extend([
+            ("grant_id", text(grant.as_str())),
+            ("account", text(account)),
+        ]);
         self.update(mailbox, None, changes).await.map(|_| ())
     }
 
-    async fn change(&self, mailbox: &MailboxId, seen: &GrantId, connection: &Connection) -> Result<bool, StateUnavailable> {
-        self.update(mailbox, Some(seen), connection_changes(connection)).await
+    async fn change(
+        &self,
+        mailbox: &MailboxId,
+        seen: &GrantId,
+        connection: &Connection,
+    ) -> Result<bool, StateUnavailable> {
+        self.update(mailbox, Some(seen), connection_changes(connection))
+            .await
     }
 
-    async fn refreshed(&self, mailbox: &MailboxId, seen: &GrantId, refreshed: &Refreshed) -> Result<bool, StateUnavailable> {
+    async fn refreshed(
+        &self,
+        mailbox: &MailboxId,
+        seen: &GrantId,
+        refreshed: &Refreshed,
+    ) -> Result<bool, StateUnavailable> {
         let changes = vec![
             ("refreshed_at", text(&refreshed.at.to_string())),
             ("token_expires_at", text(&refreshed.expires_at.to_string())),
-            ("token_bytes", AttributeValue::N(refreshed.token_bytes.to_string())),
+            (
+                "token_bytes",
+                AttributeValue::N(refreshed.token_bytes.to_string()),
+            ),
         ];
         self.update(mailbox, Some(seen), changes).await
     }
 
     async fn pause(&self, mailbox: &MailboxId, pause: Pause) -> Result<(), StateUnavailable> {
         let paused = AttributeValue::Bool(pause == Pause::Paused);
-        self.update(mailbox, None, vec![("paused", paused)]).await.map(|_| ())
+        self.update(mailbox, None, vec![("paused", paused)])
+            .await
+            .map(|_| ())
     }
 }
 
 fn connection_changes(connection: &Connection) -> Changes {
     let stop = connection.stop();
-    let part = |part: fn(&Stop) -> String| stop.map_or(AttributeValue::Null(true), |stop| text(&part(stop)));
+    let part = |part: fn(&Stop) -> String| {
+        stop.map_or(AttributeValue::Null(true), |stop| text(&part(stop)))
+    };
     vec![
         ("connection", text(connection.as_str())),
         ("class", part(|stop| stop.class.to_string())),
@@ -107,26 +158,43 @@ fn connection_changes(connection: &Connection) -> Changes {
 /// Reads an item. What cannot be read counts as not known, and a connection that cannot be read as
 /// awaiting its consent: nothing is sent by mistake.
 fn read(item: &HashMap<String, AttributeValue>) -> MailboxState {
-    let string = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).filter(|value| !value.is_empty()).cloned();
+    let string = |name: &str| {
+        item.get(name)
+            .and_then(|value| value.as_s().ok())
+            .filter(|value| !value.is_empty())
+            .cloned()
+    };
     let time = |name: &str| string(name).and_then(|value| value.parse::<Timestamp>().ok());
     let stop = || {
         let class = string("class").and_then(|class| class.parse::<Class>().ok())?;
-        Some(Stop { class, reason: string("reason").unwrap_or_default(), since: time("since")? })
+        Some(Stop {
+            class,
+            reason: string("reason").unwrap_or_default(),
+            since: time("since")?,
+        })
     };
     let connection = match string("connection").as_deref() {
         Some("active") => Connection::Active,
         Some("blocked") => stop().map_or(Connection::AwaitingConsent, Connection::Blocked),
-        Some("needs_consent") => stop().map_or(Connection::AwaitingConsent, Connection::NeedsConsent),
+        Some("needs_consent") => {
+            stop().map_or(Connection::AwaitingConsent, Connection::NeedsConsent)
+        }
         Some(_) | None => Connection::AwaitingConsent,
     };
     MailboxState {
         connection,
-        paused: item.get("paused").and_then(|value| value.as_bool().ok()).copied().unwrap_or_default(),
+        paused: item
+            .get("paused")
+            .and_then(|value| value.as_bool().ok())
+            .copied()
+            .unwrap_or_default(),
         grant_id: string("grant_id").map(GrantId::stored),
         account: string("account"),
         refreshed_at: time("refreshed_at"),
         expires_at: time("token_expires_at"),
-        token_bytes: item.get("token_bytes").and_then(|value| value.as_n().ok()?.parse().ok()),
+        token_bytes: item
+            .get("token_bytes")
+            .and_then(|value| value.as_n().ok()?.parse().ok()),
     }
 }
 
