@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod mailbox;
 pub mod naming;
 pub mod oauth;
+pub mod route;
 pub mod secret;
 pub mod submission;
 pub mod telemetry;

@@ -7,6 +7,7 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::update_event_source_mapping::UpdateEventSourceMappingError;
 
 use super::boxed;
+use crate::mailbox::MailboxState;
 
 /// The event source mappings of the account.
 #[derive(Debug, Clone)]
@@ -19,19 +20,59 @@ impl Mappings {
         Self(Client::new(config))
     }
 
-    /// Opens or closes a mapping; nothing is asked of one that already is as it should be, or that is on
-    /// its way somewhere. The next tick looks again.
+    /// Opens or closes the mapping with the given id.
     ///
     /// # Errors
     ///
     /// When Lambda does not answer or refuses.
-    pub async fn set(&self, mapping: &str, open: Valve) -> Result<(), MappingError> {
-        let state = self.0.get_event_source_mapping().uuid(mapping).send().await;
-        let state = state
+    pub async fn set(&self, mapping: &str, valve: Valve) -> Result<(), MappingError> {
+        let answer = self.0.get_event_source_mapping().uuid(mapping).send().await;
+        let state = answer
             .map_err(|error| MappingError(boxed(error)))?
             .state
             .unwrap_or_default();
-        let wanted = match open {
+        self.turn(mapping, &state, valve).await
+    }
+
+    /// Every mapping that feeds a function, in one call for each hundred.
+    ///
+    /// # Errors
+    ///
+    /// When Lambda does not answer or refuses.
+    pub async fn of_function(&self, function: &str) -> Result<Vec<Mapping>, MappingError> {
+        let mut pages = self
+            .0
+            .list_event_source_mappings()
+            .function_name(function)
+            .into_paginator()
+            .send();
+        let mut mappings = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| MappingError(boxed(error)))?;
+            mappings.extend(
+                page.event_source_mappings
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter_map(|mapping| {
+                        Some(Mapping {
+                            id: mapping.uuid?,
+                            queue_arn: mapping.event_source_arn?,
+                            state: mapping.state.unwrap_or_default(),
+                        })
+                    }),
+            );
+        }
+        Ok(mappings)
+    }
+
+    /// Opens or closes a mapping whose state is known. Nothing is asked of one that already is as it
+    /// should be, or that is on its way somewhere: the next tick looks again.
+    ///
+    /// # Errors
+    ///
+    /// When Lambda does not answer or refuses.
+    pub async fn turn(&self, mapping: &str, state: &str, valve: Valve) -> Result<(), MappingError> {
+        let wanted = match valve {
             Valve::Open => "Enabled",
             Valve::Closed => "Disabled",
         };
@@ -42,13 +83,24 @@ impl Mappings {
             .0
             .update_event_source_mapping()
             .uuid(mapping)
-            .enabled(open == Valve::Open);
+            .enabled(valve == Valve::Open);
         match update.send().await {
             Ok(_) => Ok(()),
             Err(error) if error.as_service_error().is_some_and(is_busy) => Ok(()),
             Err(error) => Err(MappingError(boxed(error))),
         }
     }
+}
+
+/// An event source mapping.
+#[derive(Debug, Clone)]
+pub struct Mapping {
+    /// Its id.
+    pub id: String,
+    /// The queue that it reads.
+    pub queue_arn: String,
+    /// Its state, in Lambda's words.
+    pub state: String,
 }
 
 /// Whether the queue feeds `send-email`.
@@ -58,6 +110,18 @@ pub enum Valve {
     Open,
     /// It does not.
     Closed,
+}
+
+impl Valve {
+    /// The valve of a mailbox in `state`.
+    #[must_use]
+    pub fn of(state: &MailboxState) -> Self {
+        if state.is_open() {
+            Self::Open
+        } else {
+            Self::Closed
+        }
+    }
 }
 
 /// Says that a mapping could not be changed.

@@ -14,12 +14,12 @@ use std::time::Duration;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 
-pub use self::functions::Functions;
+pub use self::functions::{Functions, InvokeError};
 pub use self::ledger::Ledger;
-pub use self::mappings::Mappings;
+pub use self::mappings::{Mapping, MappingError, Mappings, Valve};
 pub use self::parameters::{Parameters, SettingsError};
-pub use self::queues::{QueueError, Queues};
-pub use self::secrets::Secrets;
+pub use self::queues::{Depth, QueueError, Queues};
+pub use self::secrets::{ClientSecretError, Secrets};
 pub use self::states::States;
 
 /// The configuration that every client of a function shares.

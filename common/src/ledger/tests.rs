@@ -13,10 +13,10 @@ fn worker(copy: &str, lease_until: i64) -> Worker {
 }
 
 fn granted(claim: Claim) -> Record {
-    match claim {
-        Claim::Granted(record) => record,
-        other => panic!("not granted: {other:?}"),
-    }
+    let Claim::Granted(record) = claim else {
+        panic!("not granted: {claim:?}")
+    };
+    record
 }
 
 fn first() -> Record {

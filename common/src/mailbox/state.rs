@@ -78,6 +78,16 @@ impl Connection {
         }
     }
 
+    /// A grant that was stored a moment ago, whose way to the server nobody has tried yet.
+    #[must_use]
+    pub fn unproven(since: Timestamp) -> Self {
+        Self::Blocked(Stop {
+            class: Class::Network,
+            reason: "the way to the mail server is not proven yet".to_owned(),
+            since,
+        })
+    }
+
     /// The state that a failure leaves behind: a dead grant needs a consent, everything else blocks.
     #[must_use]
     pub fn stopped(class: Class, reason: String, since: Timestamp) -> Self {
@@ -86,12 +96,17 @@ impl Connection {
             reason,
             since,
         };
-        match class {
+        let needs_consent = matches!(
+            class,
             Class::ConsentRevoked
-            | Class::InteractionRequired
-            | Class::AdminConsentRequired
-            | Class::AccountDisabled => Self::NeedsConsent(stop),
-            _ => Self::Blocked(stop),
+                | Class::InteractionRequired
+                | Class::AdminConsentRequired
+                | Class::AccountDisabled
+        );
+        if needs_consent {
+            Self::NeedsConsent(stop)
+        } else {
+            Self::Blocked(stop)
         }
     }
 }

@@ -23,6 +23,12 @@ pub enum TokenFailure {
         /// What the provider said.
         refusal: Refusal,
     },
+    /// There is no client secret that could be sent.
+    #[error("{reason}")]
+    Unusable {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The provider could not be reached, or says that it cannot answer now.
     #[error("the provider cannot answer now: {reason}")]
     Unavailable {
@@ -91,6 +97,7 @@ impl TokenFailure {
     pub fn class(&self) -> Class {
         match self {
             Self::Refused { class, .. } => *class,
+            Self::Unusable { .. } => Class::ClientCredentialRefused,
             Self::Unavailable { .. } => Class::Network,
         }
     }
@@ -111,12 +118,7 @@ impl TokenFailure {
                 Some(class) => Self::Refused { class, refusal },
                 None => unavailable(refusal.to_string()),
             },
-            RequestTokenError::Request(error) => unavailable(match error {
-                HttpError::Unreachable(ref source) if source.is_timeout() => {
-                    "no answer in time".to_owned()
-                }
-                other => other.to_string(),
-            }),
+            RequestTokenError::Request(error) => unavailable(error.to_string()),
             // Neither of these is looked into: both may carry the body, tokens included.
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
                 unavailable(format!("the answer {} is not a token answer", status()))

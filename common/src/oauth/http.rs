@@ -1,10 +1,12 @@
 //! The HTTP client of token requests and discovery.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use oauth2::http::header::RETRY_AFTER;
-use oauth2::{HttpRequest, HttpResponse};
+use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use rustls::ClientConfig;
 use serde_json::Value;
 use url::Url;
@@ -21,8 +23,8 @@ pub enum HttpError {
     #[error("the HTTP client cannot be made")]
     Setup(#[source] reqwest::Error),
     /// There is no connection, it broke, or the time was up.
-    #[error("the provider did not answer")]
-    Unreachable(#[source] reqwest::Error),
+    #[error("the provider {0}")]
+    Unreachable(&'static str),
     /// The answer is longer than any token answer is.
     #[error("the provider's answer is longer than {} octets", Http::LIMIT)]
     TooLong,
@@ -80,8 +82,7 @@ impl Http {
         serde_json::from_slice(&body(response).await?).map_err(|_| HttpError::NotJson)
     }
 
-    /// Makes a request of `oauth2`'s, and notes what its answer says beside the body.
-    pub(super) async fn call(
+    async fn call(
         &self,
         request: HttpRequest,
         meta: &Mutex<Meta>,
@@ -104,6 +105,28 @@ impl Http {
     }
 }
 
+/// One request of `oauth2`'s, and what its answer says beside the body.
+pub(super) struct Call<'a> {
+    pub(super) http: &'a Http,
+    pub(super) meta: Mutex<Meta>,
+}
+
+impl<'c> AsyncHttpClient<'c> for Call<'_> {
+    type Error = HttpError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.http.call(request, &self.meta))
+    }
+}
+
+impl Call<'_> {
+    /// What the last answer said beside its body.
+    pub(super) fn meta(&self) -> Meta {
+        *self.meta.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 async fn body(mut response: reqwest::Response) -> Result<Vec<u8>, HttpError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
@@ -115,6 +138,11 @@ async fn body(mut response: reqwest::Response) -> Result<Vec<u8>, HttpError> {
     Ok(body)
 }
 
+/// What happened on the way, without the URL, which may carry a code.
 fn unreachable(error: reqwest::Error) -> HttpError {
-    HttpError::Unreachable(error.without_url())
+    HttpError::Unreachable(match () {
+        () if error.is_timeout() => "did not answer in time",
+        () if error.is_connect() => "cannot be connected to",
+        () => "did not complete its answer",
+    })
 }

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use self::failure::{Refusal, TokenFailure};
-use self::http::Meta;
+use self::http::{Call, Meta};
 pub use self::http::{Http, HttpError};
 use crate::client_secret::ClientSecret;
 use crate::clock::Clock;
@@ -91,12 +91,9 @@ impl<C: Clock> TokenEndpoint<'_, C> {
         let request = client
             .exchange_code(AuthorizationCode::new(code))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier));
-        let meta = Mutex::new(Meta::default());
+        let call = self.call();
         let start = self.clock.now();
-        let answer = request
-            .request_async(&|request| self.http.call(request, &meta))
-            .await;
-        issued(answer, start, &meta)
+        issued(request.request_async(&call).await, start, call.meta())
     }
 
     /// Redeems a refresh token for the scopes of its grant.
@@ -114,12 +111,16 @@ impl<C: Clock> TokenEndpoint<'_, C> {
         let request = client
             .exchange_refresh_token(&token)
             .add_scopes(asked_again(scopes).map(Scope::new));
-        let meta = Mutex::new(Meta::default());
+        let call = self.call();
         let start = self.clock.now();
-        let answer = request
-            .request_async(&|request| self.http.call(request, &meta))
-            .await;
-        issued(answer, start, &meta)
+        issued(request.request_async(&call).await, start, call.meta())
+    }
+
+    fn call(&self) -> Call<'_> {
+        Call {
+            http: self.http,
+            meta: Mutex::default(),
+        }
     }
 
     fn client(&self) -> Client {
@@ -145,11 +146,8 @@ fn asked_again(scopes: &str) -> impl Iterator<Item = String> {
 fn issued(
     answer: Result<Answer, RequestTokenError<HttpError, Refusal>>,
     start: Timestamp,
-    meta: &Mutex<Meta>,
+    meta: Meta,
 ) -> Result<IssuedTokens, TokenFailure> {
-    let meta = *meta
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let answer = answer.map_err(|error| TokenFailure::from_request(error, meta))?;
     let life = answer
         .expires_in()
