@@ -35,6 +35,9 @@ pub struct Record {
     pub content: String,
     /// How often a message was begun to be sent.
     pub attempts: u32,
+    /// Whether an attempt whose end nobody knew was made once more.
+    #[serde(default)]
+    pub sent_again: bool,
     /// When the notification was first claimed. `Message-ID` and `Date` follow from it.
     pub first_attempt_at: Timestamp,
     /// Recipients that need nothing more: accepted or refused for good by an earlier attempt.
@@ -57,7 +60,7 @@ pub struct RecipientOutcome {
 
 /// What has become of a notification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
+#[serde(tag = "is", rename_all = "snake_case")]
 pub enum State {
     /// Nobody works on it; it may be tried from `not_before` on.
     Waiting {
@@ -80,21 +83,41 @@ pub enum State {
         at: Timestamp,
         /// The server's final reply.
         reply: String,
+        /// What the failed queue is to be told of recipients that were refused.
+        hand_over: Option<HandOver>,
     },
-    /// It will not be sent, and the failed queue names the reason.
+    /// It will not be sent.
     Refused {
-        /// Why.
-        class: Class,
-        /// The queue's id of the copy that was refused.
-        copy: String,
+        /// What the failed queue is to be told.
+        hand_over: HandOver,
     },
     /// It may or may not have been sent.
     Unknown {
-        /// The queue's id of the copy whose fate is unknown.
-        copy: String,
-        /// Whether the failed queue has it.
-        handed_over: bool,
+        /// What the failed queue is to be told.
+        hand_over: HandOver,
     },
+}
+
+/// What the failed queue is to be told of a notification, and whether it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandOver {
+    /// Why.
+    pub reason: Reason,
+    /// The queue's id of the copy that ended so.
+    pub copy: String,
+    /// Whether the failed queue has it.
+    pub done: bool,
+}
+
+/// Why a notification, or a part of it, was not sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The class; it has the remedy.
+    pub class: Class,
+    /// What the server replied, or what else was met.
+    pub reply: String,
+    /// Where it was met.
+    pub stage: String,
 }
 
 /// A worker's hold on a record.
@@ -124,11 +147,10 @@ pub enum Claim {
     NotBefore(Timestamp),
     /// The id stands for other content.
     Conflict,
-    /// It was refused, and this very copy is still to be handed over.
-    HandOver(Class),
-    /// It may have been sent. `Some` is to be written before the copy is handed over; `None` means that
-    /// the failed queue has it already.
-    Unknown(Option<Record>),
+    /// It has ended, and the failed queue is still to be told.
+    HandOver(Record),
+    /// Its worker was lost while it sent. It has ended so, once this record is written.
+    Lost(Record),
 }
 
 /// Decides what `worker` may do with a notification whose record is `record`.
@@ -139,6 +161,7 @@ pub fn claim(record: Option<&Record>, content: &str, worker: &Worker, now: Times
             revision: 1,
             content: content.to_owned(),
             attempts: 0,
+            sent_again: false,
             first_attempt_at: now,
             settled: Vec::new(),
             state: State::Claimed { by: worker.clone() },
@@ -148,6 +171,13 @@ pub fn claim(record: Option<&Record>, content: &str, worker: &Worker, now: Times
         return Claim::Conflict;
     }
     let granted = || Claim::Granted(record.next(State::Claimed { by: worker.clone() }));
+    let untold = |hand_over: &HandOver| {
+        if hand_over.done {
+            Claim::Done
+        } else {
+            Claim::HandOver(record.clone())
+        }
+    };
     match &record.state {
         State::Waiting { not_before } if *not_before > now => Claim::NotBefore(*not_before),
         State::Waiting { .. } => granted(),
@@ -155,19 +185,21 @@ pub fn claim(record: Option<&Record>, content: &str, worker: &Worker, now: Times
             Claim::NotBefore(by.lease_until)
         }
         State::Claimed { .. } => granted(),
-        State::Sending { by } => Claim::Unknown(Some(record.next(State::Unknown {
-            copy: by.copy.clone(),
-            handed_over: false,
-        }))),
-        State::Accepted { .. } => Claim::Done,
-        State::Refused { class, copy } if *copy == worker.copy => Claim::HandOver(*class),
+        State::Sending { by } => Claim::Lost(record.unknown(
+            by.copy.clone(),
+            "the worker was lost while it sent the message".to_owned(),
+            "worker".to_owned(),
+        )),
+        State::Accepted {
+            hand_over: None, ..
+        } => Claim::Done,
+        State::Accepted {
+            hand_over: Some(hand_over),
+            ..
+        }
+        | State::Unknown { hand_over } => untold(hand_over),
+        State::Refused { hand_over } if hand_over.copy == worker.copy => untold(hand_over),
         State::Refused { .. } => granted(),
-        State::Unknown {
-            handed_over: true, ..
-        } => Claim::Unknown(None),
-        State::Unknown {
-            handed_over: false, ..
-        } => Claim::Unknown(Some(record.next(record.state.clone()))),
     }
 }
 
@@ -182,58 +214,113 @@ impl Record {
         }
     }
 
-    /// The attempt put off: some or all recipients are to be tried again from `not_before` on, and the
-    /// `settled` ones never again.
+    /// The attempt put off: those who are not settled are to be tried from `not_before` on.
     #[must_use]
     pub fn put_off(&self, not_before: Timestamp, settled: Vec<RecipientOutcome>) -> Self {
-        let mut record = self.next(State::Waiting { not_before });
-        record.settled.extend(settled);
-        record
+        self.settle(settled).next(State::Waiting { not_before })
     }
 
     /// The attempt ended: the server took the message for somebody, and nobody is left to try.
     #[must_use]
-    pub fn accepted(&self, at: Timestamp, reply: String, settled: Vec<RecipientOutcome>) -> Self {
-        let mut record = self.next(State::Accepted { at, reply });
-        record.settled.extend(settled);
-        record
+    pub fn accepted(
+        &self,
+        at: Timestamp,
+        reply: String,
+        settled: Vec<RecipientOutcome>,
+        refused: Option<HandOver>,
+    ) -> Self {
+        self.settle(settled).next(State::Accepted {
+            at,
+            reply,
+            hand_over: refused,
+        })
     }
 
     /// The notification refused for good.
     #[must_use]
-    pub fn refused(&self, class: Class, copy: String) -> Self {
-        self.next(State::Refused { class, copy })
+    pub fn refused(&self, copy: String, reason: Reason) -> Self {
+        self.next(State::Refused {
+            hand_over: HandOver {
+                reason,
+                copy,
+                done: false,
+            },
+        })
     }
 
     /// The attempt ended without anybody knowing how.
     #[must_use]
-    pub fn unknown(&self, copy: String) -> Self {
+    pub fn unknown(&self, copy: String, reply: String, stage: String) -> Self {
+        let reason = Reason {
+            class: Class::UnknownAfterData,
+            reply,
+            stage,
+        };
         self.next(State::Unknown {
-            copy,
-            handed_over: false,
+            hand_over: HandOver {
+                reason,
+                copy,
+                done: false,
+            },
         })
     }
 
-    /// The unknown notification, once the failed queue has it.
+    /// The attempt whose end nobody knows, to be made once more: a policy that prefers a mail too many
+    /// to one too few. `None` when it was made once more already.
+    #[must_use]
+    pub fn once_more(&self, now: Timestamp) -> Option<Self> {
+        let again = Self {
+            sent_again: true,
+            ..self.next(State::Waiting { not_before: now })
+        };
+        (!self.sent_again).then_some(again)
+    }
+
+    /// The ended notification, once the failed queue was told.
     #[must_use]
     pub fn handed_over(&self) -> Self {
-        match &self.state {
-            State::Unknown { copy, .. } => self.next(State::Unknown {
-                copy: copy.clone(),
-                handed_over: true,
-            }),
-            other @ (State::Waiting { .. }
+        let mut record = self.next(self.state.clone());
+        match &mut record.state {
+            State::Accepted {
+                hand_over: Some(hand_over),
+                ..
+            }
+            | State::Refused { hand_over }
+            | State::Unknown { hand_over } => hand_over.done = true,
+            State::Waiting { .. }
             | State::Claimed { .. }
             | State::Sending { .. }
-            | State::Accepted { .. }
-            | State::Refused { .. }) => self.next(other.clone()),
+            | State::Accepted {
+                hand_over: None, ..
+            } => {}
+        }
+        record
+    }
+
+    /// What the failed queue is still to be told.
+    #[must_use]
+    pub fn owed(&self) -> Option<&HandOver> {
+        match &self.state {
+            State::Accepted { hand_over, .. } => hand_over.as_ref().filter(|owed| !owed.done),
+            State::Refused { hand_over } | State::Unknown { hand_over } => {
+                Some(hand_over).filter(|owed| !owed.done)
+            }
+            State::Waiting { .. } | State::Claimed { .. } | State::Sending { .. } => None,
         }
     }
 
-    /// Whether some recipient of an earlier attempt was accepted.
+    /// Whether a recipient needs nothing more.
     #[must_use]
-    pub fn was_accepted_by_somebody(&self) -> bool {
-        self.settled.iter().any(|recipient| recipient.accepted)
+    pub fn is_settled(&self, address: &str) -> bool {
+        self.settled
+            .iter()
+            .any(|recipient| recipient.address == address)
+    }
+
+    fn settle(&self, settled: Vec<RecipientOutcome>) -> Self {
+        let mut record = self.clone();
+        record.settled.extend(settled);
+        record
     }
 
     fn next(&self, state: State) -> Self {

@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod aws;
+pub mod chance;
 pub mod class;
 pub mod client_secret;
 pub mod clock;

@@ -47,6 +47,14 @@ fn a_claim_holds_until_its_lease_ends_and_may_then_be_taken_over() {
     );
 }
 
+fn reason(class: Class) -> Reason {
+    Reason {
+        class,
+        reply: "550 no".to_owned(),
+        stage: "message".to_owned(),
+    }
+}
+
 #[test]
 fn an_attempt_whose_worker_was_lost_is_unknown_and_never_granted() {
     let sending = first().sending(&worker("a", 100));
@@ -55,32 +63,69 @@ fn an_attempt_whose_worker_was_lost_is_unknown_and_never_granted() {
         claim(Some(&sending), "hash", &worker("b", 300), at(99)),
         Claim::NotBefore(at(100))
     );
-    let Claim::Unknown(Some(unknown)) = claim(Some(&sending), "hash", &worker("b", 300), at(100))
-    else {
-        panic!("the attempt is not unknown");
+    let Claim::Lost(unknown) = claim(Some(&sending), "hash", &worker("b", 300), at(100)) else {
+        panic!("the attempt is not lost");
     };
+    let owed = unknown.owed().expect("the failed queue is to be told");
     assert_eq!(
-        unknown.state,
-        State::Unknown {
-            copy: "a".to_owned(),
-            handed_over: false
-        }
+        (owed.copy.as_str(), owed.reason.class),
+        ("a", Class::UnknownAfterData)
     );
-    let handed_over = unknown.handed_over();
     assert_eq!(
-        claim(Some(&handed_over), "hash", &worker("c", 900), at(800)),
-        Claim::Unknown(None)
+        claim(Some(&unknown), "hash", &worker("b", 300), at(101)),
+        Claim::HandOver(unknown.clone()),
+        "a hand-over that was cut short is finished"
+    );
+    let told = unknown.handed_over();
+    assert_eq!(
+        claim(Some(&told), "hash", &worker("c", 900), at(800)),
+        Claim::Done
     );
 }
 
 #[test]
-fn what_was_accepted_is_done_whoever_repeats_it() {
-    let accepted =
+fn an_unknown_attempt_is_made_once_more_at_most() {
+    let unknown =
         first()
             .sending(&worker("a", 100))
-            .accepted(at(5), "250 ok".to_owned(), Vec::new());
+            .unknown("a".to_owned(), String::new(), String::new());
+    let again = unknown.once_more(at(5)).expect("it was not yet sent again");
+    let sending =
+        granted(claim(Some(&again), "hash", &worker("a", 100), at(5))).sending(&worker("a", 100));
+    let unknown = sending.unknown("a".to_owned(), String::new(), String::new());
+    assert_eq!(unknown.once_more(at(9)), None);
+}
+
+#[test]
+fn what_was_accepted_is_done_whoever_repeats_it() {
+    let sending = first().sending(&worker("a", 100));
+    let accepted = sending.accepted(at(5), "250 ok".to_owned(), Vec::new(), None);
     assert_eq!(
         claim(Some(&accepted), "hash", &worker("b", 300), at(6)),
+        Claim::Done
+    );
+}
+
+#[test]
+fn an_accepted_message_still_reports_the_recipients_that_were_refused() {
+    let refused = HandOver {
+        reason: reason(Class::RecipientRefused),
+        copy: "a".to_owned(),
+        done: false,
+    };
+    let sending = first().sending(&worker("a", 100));
+    let accepted = sending.accepted(at(5), "250 ok".to_owned(), Vec::new(), Some(refused));
+    assert_eq!(
+        claim(Some(&accepted), "hash", &worker("a", 300), at(6)),
+        Claim::HandOver(accepted.clone())
+    );
+    assert_eq!(
+        claim(
+            Some(&accepted.handed_over()),
+            "hash",
+            &worker("a", 300),
+            at(7)
+        ),
         Claim::Done
     );
 }
@@ -91,9 +136,9 @@ fn other_content_under_the_same_id_is_a_conflict_in_every_state() {
     let states = [
         first(),
         sending.put_off(at(50), Vec::new()),
-        sending.accepted(at(5), String::new(), Vec::new()),
-        sending.refused(Class::ContentRefused, "a".to_owned()),
-        sending.unknown("a".to_owned()),
+        sending.accepted(at(5), String::new(), Vec::new(), None),
+        sending.refused("a".to_owned(), reason(Class::ContentRefused)),
+        sending.unknown("a".to_owned(), String::new(), String::new()),
         sending,
     ];
     for record in states {
@@ -109,10 +154,19 @@ fn other_content_under_the_same_id_is_a_conflict_in_every_state() {
 fn a_refused_copy_is_handed_over_and_another_copy_is_a_new_attempt() {
     let refused = first()
         .sending(&worker("a", 100))
-        .refused(Class::ContentRefused, "a".to_owned());
+        .refused("a".to_owned(), reason(Class::ContentRefused));
     assert_eq!(
         claim(Some(&refused), "hash", &worker("a", 300), at(6)),
-        Claim::HandOver(Class::ContentRefused)
+        Claim::HandOver(refused.clone())
+    );
+    assert_eq!(
+        claim(
+            Some(&refused.handed_over()),
+            "hash",
+            &worker("a", 300),
+            at(6)
+        ),
+        Claim::Done
     );
     granted(claim(Some(&refused), "hash", &worker("b", 300), at(6)));
 }
@@ -126,15 +180,35 @@ fn what_was_put_off_waits_for_its_time_and_keeps_who_is_settled() {
     };
     let waiting = first()
         .sending(&worker("a", 100))
-        .put_off(at(50), vec![settled.clone()]);
+        .put_off(at(50), vec![settled]);
     assert_eq!(
         claim(Some(&waiting), "hash", &worker("b", 300), at(49)),
         Claim::NotBefore(at(50))
     );
     let again = granted(claim(Some(&waiting), "hash", &worker("b", 300), at(50)));
-    assert_eq!(again.settled, [settled]);
+    assert!(again.is_settled("a@contoso.com") && !again.is_settled("b@contoso.com"));
     assert_eq!(
         again.attempts, 1,
         "an attempt is counted when it begins to send"
+    );
+}
+
+#[test]
+fn a_record_survives_its_stored_form() {
+    let refused = HandOver {
+        reason: reason(Class::RecipientRefused),
+        copy: "a".to_owned(),
+        done: false,
+    };
+    let record = first().sending(&worker("a", 100)).accepted(
+        at(5),
+        "250".to_owned(),
+        Vec::new(),
+        Some(refused),
+    );
+    let json = serde_json::to_string(&record).expect("a record has a stored form");
+    assert_eq!(
+        serde_json::from_str::<Record>(&json).expect("the stored form is a record"),
+        record
     );
 }
