@@ -149,7 +149,7 @@ pub enum Claim {
     Conflict,
     /// It has ended, and the failed queue is still to be told.
     HandOver(Record),
-    /// Its worker was lost while it sent. It has ended so, once this record is written.
+    /// Its worker was lost while it sent, so nobody knows how that attempt ended.
     Lost(Record),
 }
 
@@ -185,11 +185,7 @@ pub fn claim(record: Option<&Record>, content: &str, worker: &Worker, now: Times
             Claim::NotBefore(by.lease_until)
         }
         State::Claimed { .. } => granted(),
-        State::Sending { by } => Claim::Lost(record.unknown(
-            by.copy.clone(),
-            "the worker was lost while it sent the message".to_owned(),
-            "worker".to_owned(),
-        )),
+        State::Sending { .. } => Claim::Lost(record.clone()),
         State::Accepted {
             hand_over: None, ..
         } => Claim::Done,
@@ -236,33 +232,26 @@ impl Record {
         })
     }
 
-    /// The notification refused for good.
+    /// The notification refused for good, for everybody who is not settled otherwise.
     #[must_use]
-    pub fn refused(&self, copy: String, reason: Reason) -> Self {
-        self.next(State::Refused {
-            hand_over: HandOver {
-                reason,
-                copy,
-                done: false,
-            },
-        })
+    pub fn refused(&self, copy: String, reason: Reason, settled: Vec<RecipientOutcome>) -> Self {
+        let hand_over = HandOver {
+            reason,
+            copy,
+            done: false,
+        };
+        self.settle(settled).next(State::Refused { hand_over })
     }
 
     /// The attempt ended without anybody knowing how.
     #[must_use]
-    pub fn unknown(&self, copy: String, reply: String, stage: String) -> Self {
-        let reason = Reason {
-            class: Class::UnknownAfterData,
-            reply,
-            stage,
+    pub fn unknown(&self, copy: String, reason: Reason, settled: Vec<RecipientOutcome>) -> Self {
+        let hand_over = HandOver {
+            reason,
+            copy,
+            done: false,
         };
-        self.next(State::Unknown {
-            hand_over: HandOver {
-                reason,
-                copy,
-                done: false,
-            },
-        })
+        self.settle(settled).next(State::Unknown { hand_over })
     }
 
     /// The attempt whose end nobody knows, to be made once more: a policy that prefers a mail too many

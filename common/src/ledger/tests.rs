@@ -63,9 +63,11 @@ fn an_attempt_whose_worker_was_lost_is_unknown_and_never_granted() {
         claim(Some(&sending), "hash", &worker("b", 300), at(99)),
         Claim::NotBefore(at(100))
     );
-    let Claim::Lost(unknown) = claim(Some(&sending), "hash", &worker("b", 300), at(100)) else {
-        panic!("the attempt is not lost");
-    };
+    assert_eq!(
+        claim(Some(&sending), "hash", &worker("b", 300), at(100)),
+        Claim::Lost(sending.clone())
+    );
+    let unknown = sending.unknown("a".to_owned(), reason(Class::UnknownAfterData), Vec::new());
     let owed = unknown.owed().expect("the failed queue is to be told");
     assert_eq!(
         (owed.copy.as_str(), owed.reason.class),
@@ -85,14 +87,15 @@ fn an_attempt_whose_worker_was_lost_is_unknown_and_never_granted() {
 
 #[test]
 fn an_unknown_attempt_is_made_once_more_at_most() {
-    let unknown =
-        first()
-            .sending(&worker("a", 100))
-            .unknown("a".to_owned(), String::new(), String::new());
+    let unknown = first().sending(&worker("a", 100)).unknown(
+        "a".to_owned(),
+        reason(Class::UnknownAfterData),
+        Vec::new(),
+    );
     let again = unknown.once_more(at(5)).expect("it was not yet sent again");
     let sending =
         granted(claim(Some(&again), "hash", &worker("a", 100), at(5))).sending(&worker("a", 100));
-    let unknown = sending.unknown("a".to_owned(), String::new(), String::new());
+    let unknown = sending.unknown("a".to_owned(), reason(Class::UnknownAfterData), Vec::new());
     assert_eq!(unknown.once_more(at(9)), None);
 }
 
@@ -137,8 +140,8 @@ fn other_content_under_the_same_id_is_a_conflict_in_every_state() {
         first(),
         sending.put_off(at(50), Vec::new()),
         sending.accepted(at(5), String::new(), Vec::new(), None),
-        sending.refused("a".to_owned(), reason(Class::ContentRefused)),
-        sending.unknown("a".to_owned(), String::new(), String::new()),
+        sending.refused("a".to_owned(), reason(Class::ContentRefused), Vec::new()),
+        sending.unknown("a".to_owned(), reason(Class::UnknownAfterData), Vec::new()),
         sending,
     ];
     for record in states {
@@ -152,9 +155,11 @@ fn other_content_under_the_same_id_is_a_conflict_in_every_state() {
 
 #[test]
 fn a_refused_copy_is_handed_over_and_another_copy_is_a_new_attempt() {
-    let refused = first()
-        .sending(&worker("a", 100))
-        .refused("a".to_owned(), reason(Class::ContentRefused));
+    let refused = first().sending(&worker("a", 100)).refused(
+        "a".to_owned(),
+        reason(Class::ContentRefused),
+        Vec::new(),
+    );
     assert_eq!(
         claim(Some(&refused), "hash", &worker("a", 300), at(6)),
         Claim::HandOver(refused.clone())
