@@ -12,6 +12,8 @@ pub mod client_secret;
 pub mod clock;
 pub mod config;
 pub mod digest;
+#[cfg(any(test, feature = "fakes"))]
+pub mod fakes;
 pub mod grant;
 pub mod ledger;
 pub mod mailbox;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::boxed;
 use crate::class::Class;
-use crate::grant::GrantId;
+use crate::grant::{Account, GrantId};
 use crate::mailbox::{
     Connection, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, StateUnavailable, Stop,
 };
@@ -96,13 +96,15 @@ impl MailboxStates for States {
         &self,
         mailbox: &MailboxId,
         grant: &GrantId,
-        account: &str,
+        account: &Account,
         connection: &Connection,
     ) -> Result<(), StateUnavailable> {
         let mut changes = connection_changes(connection);
         changes.extend([
             ("grant_id", text(grant.as_str())),
-            ("account", text(account)),
+            ("account", text(&account.name)),
+            ("tenant_id", text(&account.tenant_id)),
+            ("object_id", text(&account.object_id)),
         ]);
         self.update(mailbox, None, changes).await.map(|_| ())
     }
@@ -165,6 +167,13 @@ fn read(item: &HashMap<String, AttributeValue>) -> MailboxState {
             .cloned()
     };
     let time = |name: &str| string(name).and_then(|value| value.parse::<Timestamp>().ok());
+    let account = || {
+        Some(Account {
+            tenant_id: string("tenant_id")?,
+            object_id: string("object_id")?,
+            name: string("account")?,
+        })
+    };
     let stop = || {
         let class = string("class").and_then(|class| class.parse::<Class>().ok())?;
         Some(Stop {
@@ -189,7 +198,7 @@ fn read(item: &HashMap<String, AttributeValue>) -> MailboxState {
             .copied()
             .unwrap_or_default(),
         grant_id: string("grant_id").map(GrantId::stored),
-        account: string("account"),
+        account: account(),
         refreshed_at: time("refreshed_at"),
         expires_at: time("token_expires_at"),
         token_bytes: item

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::MailboxId;
 use crate::class::Class;
-use crate::grant::GrantId;
+use crate::grant::{Account, GrantId};
 
 /// Everything that is known of a mailbox's condition.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,8 +22,8 @@ pub struct MailboxState {
     pub paused: bool,
     /// The grant that `connection` speaks of.
     pub grant_id: Option<GrantId>,
-    /// The account that consented.
-    pub account: Option<String>,
+    /// The account that consented. Its ids hold every later consent to the same account.
+    pub account: Option<Account>,
     /// When the last refresh succeeded.
     pub refreshed_at: Option<Timestamp>,
     /// When the access token ends.
@@ -148,7 +148,7 @@ pub trait MailboxStates: Sync {
         &self,
         mailbox: &MailboxId,
         grant: &GrantId,
-        account: &str,
+        account: &Account,
         connection: &Connection,
     ) -> impl Future<Output = Result<(), StateUnavailable>> + Send;
 
