@@ -15,12 +15,20 @@
 //! Left to others: composing the message, permits and slots, records, and what becomes of a failure. A session
 //! serves one mailbox within one invocation.
 
+mod auth;
+mod body;
+mod capabilities;
 mod classify;
+mod dialogue;
 mod failure;
 mod outcome;
 mod reply;
 mod server;
 mod session;
+#[cfg(test)]
+mod tests;
+mod transcript;
+mod wire;
 
 pub use classify::{Diagnosis, classify};
 pub use failure::{Cause, Failure};

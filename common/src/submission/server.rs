@@ -1,5 +1,6 @@
 //! Whom a session talks to, and how patiently.
 
+use super::Stage;
 use std::{
     fmt,
     net::IpAddr,
@@ -102,6 +103,25 @@ pub struct Timeouts {
     pub body: Duration,
     /// QUIT, which nobody needs an answer to. 2 seconds.
     pub quit: Duration,
+}
+
+impl Timeouts {
+    /// How long a reply at a stage may take; `None` leaves it to the deadline.
+    pub(super) fn of(&self, stage: Stage) -> Option<Duration> {
+        match stage {
+            Stage::Connect => Some(self.connect),
+            Stage::Greeting => Some(self.greeting),
+            Stage::Ehlo => Some(self.ehlo),
+            Stage::StartTls => Some(self.starttls),
+            Stage::Handshake => Some(self.handshake),
+            Stage::Auth | Stage::Token => Some(self.auth),
+            Stage::Mail | Stage::Rset => Some(self.mail),
+            Stage::Rcpt => Some(self.rcpt),
+            Stage::Data => Some(self.data),
+            Stage::Body | Stage::Bdat => None,
+            Stage::Quit => Some(self.quit),
+        }
+    }
 }
 
 impl Default for Timeouts {
