@@ -1,3 +1,4 @@
 //! The domain of Pillarbox, and its adapters.
 
 pub mod address;
+pub mod notification;
