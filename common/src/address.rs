@@ -161,11 +161,10 @@ fn refuse_invisible(text: &str) -> Result<(), AddressError> {
     }
 }
 
-/// Tells whether a character acts on the text around it without being seen: controls, line and paragraph separators,
-/// and those that set the direction of writing (they make one name look like another).
+/// Tells whether a character acts on the text around it without being seen: controls, line and paragraph separators, and
+/// those that override the direction of writing, which make one name look like another.
 pub(crate) fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 fn check_local(local: &str) -> Result<(), AddressError> {

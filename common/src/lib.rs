@@ -18,6 +18,7 @@ pub mod grant;
 pub mod ledger;
 pub mod mailbox;
 pub mod naming;
+pub mod notification;
 pub mod oauth;
 pub mod route;
 pub mod secret;
