@@ -1,5 +1,6 @@
 //! The adapters to AWS. SDK types live here and nowhere else.
 
+mod consents;
 mod functions;
 mod ledger;
 mod mappings;
@@ -14,12 +15,13 @@ use std::time::Duration;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 
+pub use self::consents::ConsentTable;
 pub use self::functions::Functions;
 pub use self::ledger::Ledger;
-pub use self::mappings::Mappings;
+pub use self::mappings::{MappingError, Mappings, Valve};
 pub use self::parameters::{Parameters, SettingsError};
 pub use self::queues::{QueueError, Queues};
-pub use self::secrets::Secrets;
+pub use self::secrets::{ClientSecretError, Secrets};
 pub use self::states::States;
 
 /// The configuration that every client of a function shares.
