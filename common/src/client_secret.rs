@@ -75,7 +75,8 @@ fn trimmed(text: &str) -> &str {
     text.trim_matches(|letter: char| letter.is_whitespace() || letter == '\u{feff}')
 }
 
-fn is_guid(text: &str) -> bool {
+/// Whether a text is a GUID, in either case.
+pub(crate) fn is_guid(text: &str) -> bool {
     let groups: Vec<_> = text.split('-').collect();
     groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
         && groups

@@ -16,6 +16,14 @@ pub fn sha256_hex(parts: &[&[u8]]) -> String {
     hex(digest(&SHA256, &input).as_ref())
 }
 
+/// The SHA-256 of `bytes` as they stand.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    hash
+}
+
 /// `N` unguessable bytes in hexadecimal digits.
 ///
 /// # Panics
@@ -61,6 +69,11 @@ mod tests {
     fn parts_are_told_apart() {
         assert_ne!(sha256_hex(&[b"ab", b"c"]), sha256_hex(&[b"a", b"bc"]));
         assert_eq!(sha256_hex(&[b"a"]).len(), 64);
+    }
+
+    #[test]
+    fn a_plain_hash_is_that_of_the_bytes_alone() {
+        assert_eq!(hex(&sha256(b"abc"))[..16], *"ba7816bf8f01cfea");
     }
 
     #[test]

@@ -4,11 +4,13 @@
 //! hold changes nothing) and can be told to break at a chosen call. It is shared by its clones, so that a test
 //! keeps one and hands out the other.
 
+mod consents;
 mod secrets;
 mod states;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use self::consents::MemoryConsents;
 pub use self::secrets::MemorySecrets;
 pub use self::states::MemoryStates;
 

@@ -11,6 +11,7 @@ pub mod class;
 pub mod client_secret;
 pub mod clock;
 pub mod config;
+pub mod consent;
 pub mod digest;
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;

@@ -1,5 +1,6 @@
 //! The adapters to AWS. SDK types live here and nowhere else.
 
+mod consents;
 mod functions;
 mod ledger;
 mod mappings;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 
+pub use self::consents::ConsentTable;
 pub use self::functions::{Functions, InvokeError};
 pub use self::ledger::Ledger;
 pub use self::mappings::{Mapping, MappingError, Mappings, Valve};

@@ -4,8 +4,12 @@
 //! HTTPS and reads no more than 64 KiB. What comes back is either [`IssuedTokens`] or a
 //! [`TokenFailure`] that says what to do next. No error carries a body, a token or a URL.
 
+mod authorize;
 mod failure;
 mod http;
+
+pub mod discovery;
+pub mod id_token;
 
 use std::sync::Mutex;
 
@@ -21,6 +25,7 @@ use oauth2::{
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use self::authorize::{Authorization, admin_consent_url};
 pub use self::failure::{Refusal, TokenFailure};
 use self::http::{Call, Meta};
 pub use self::http::{Http, HttpError};
