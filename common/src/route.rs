@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
-use crate::class::{Class, Concerning};
+use crate::class::Class;
 use crate::mailbox::Settings;
 use crate::secret::AccessToken;
 use crate::submission::{Connected, Failure, Server, Session, Transfer};
@@ -96,16 +96,5 @@ impl From<&Failure> for Obstacle {
             class: failure.diagnosis().class,
             reason: failure.to_string(),
         }
-    }
-}
-
-/// What a remedy for a mailbox speaks of.
-#[must_use]
-pub fn concerning(settings: &Settings) -> Concerning<'_> {
-    Concerning {
-        mailbox: settings.mailbox.as_str(),
-        address: settings.address.as_str(),
-        username: settings.username.as_str(),
-        from: settings.address.as_str(),
     }
 }

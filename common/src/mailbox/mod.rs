@@ -10,9 +10,7 @@ mod state;
 pub use self::cloud::Cloud;
 pub use self::id::{InvalidMailboxId, MailboxId};
 pub use self::scopes::{InvalidScopes, Scopes};
-pub use self::settings::{
-    Activate, Fault, InvalidSettings, OnUnknown, Settings, SmtpServer, Tenant,
-};
+pub use self::settings::{Activate, Fault, InvalidSettings, Settings, SmtpServer, Tenant};
 pub use self::state::{
     Connection, MailboxState, MailboxStates, Pause, Refreshed, StateUnavailable, Stop,
 };

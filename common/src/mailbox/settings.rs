@@ -10,7 +10,9 @@ use url::Url;
 
 use super::fields::Fields;
 use super::{Cloud, MailboxId, Scopes};
-use crate::address::EmailAddress;
+use crate::address::{Domain, EmailAddress};
+use crate::class::Concerning;
+use crate::notification::OnUnknown;
 
 /// Everything that is known of a mailbox before anybody consents.
 #[derive(Debug, Clone)]
@@ -48,7 +50,7 @@ pub struct Settings {
     /// The From addresses that are allowed besides `address`.
     pub senders: Vec<EmailAddress>,
     /// The only domains that mail may go to; empty for all.
-    pub recipient_domains: Vec<String>,
+    pub recipient_domains: Vec<Domain>,
     /// Messages in any sliding minute, 1 to 30.
     pub messages_per_minute: u32,
     /// Recipients of one message, 1 to 1000.
@@ -86,16 +88,6 @@ impl Tenant {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// What becomes of a message whose final reply was lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnUnknown {
-    /// It is handed to the failed queue, and a person decides.
-    #[default]
-    Hold,
-    /// The same message is sent once more.
-    Retry,
 }
 
 /// Whether a proven consent opens the queue at once.
@@ -177,7 +169,7 @@ impl Settings {
         let ehlo_name = fields.optional("ehlo_name", host);
         let bdat = fields.choice("transfer", &[("data", false), ("bdat", true)]);
         let senders = fields.list("senders", email);
-        let recipient_domains = fields.list("recipient_domains", host);
+        let recipient_domains = fields.list("recipient_domains", domain);
         let messages_per_minute = fields.number("messages_per_minute", 1, 30, 30);
         let recipients_per_message = fields.number("recipients_per_message", 1, 1000, 500);
         let message_bytes = fields.number("message_bytes", 1024, 150 * MEBIBYTE, 35 * MEBIBYTE);
@@ -231,10 +223,27 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// What a remedy for the mailbox speaks of.
+    #[must_use]
+    pub fn concerning(&self) -> Concerning<'_> {
+        Concerning {
+            mailbox: self.mailbox.as_str(),
+            address: self.address.as_str(),
+            username: self.username.as_str(),
+            from: self.address.as_str(),
+        }
+    }
+}
+
 const MEBIBYTE: u64 = 1024 * 1024;
 
 fn email(text: &str) -> Result<EmailAddress, String> {
     EmailAddress::parse(text).map_err(|fault| fault.to_string())
+}
+
+fn domain(text: &str) -> Result<Domain, String> {
+    Domain::parse(text).map_err(|fault| fault.to_string())
 }
 
 fn word(text: &str) -> Result<String, String> {
