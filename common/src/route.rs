@@ -53,6 +53,18 @@ impl Route {
         }
     }
 
+    /// The server, for somebody who goes the way step by step.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Who signs in.
+    #[must_use]
+    pub fn username(&self) -> &str {
+        &self.username
+    }
+
     /// Opens a connection and signs in.
     ///
     /// # Errors

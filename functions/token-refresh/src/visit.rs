@@ -138,7 +138,7 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Visitor<S, M, P, C
         let unproven = Connection::unproven(self.clock.now());
         let account = &grant.account;
         self.states
-            .connect(&settings.mailbox, &grant.grant_id, &account.name, &unproven)
+            .connect(&settings.mailbox, &grant.grant_id, account, &unproven)
             .await?;
         Ok(self.states.state(&settings.mailbox).await?)
     }
