@@ -1,4 +1,5 @@
 //! The domain of Pillarbox, and its adapters.
 
 pub mod address;
+pub mod message;
 pub mod notification;

@@ -392,7 +392,7 @@ fn attachments_are_files_with_names_types_and_bytes() {
         json!({"filename": "a", "content": "aGVs\r\nbG8=\n", "content_type": "TEXT/csv;charset=utf-8"}),
     );
     assert_eq!(wrapped.content, b"hello");
-    assert_eq!(wrapped.content_type.as_str(), "TEXT/csv; charset=\"utf-8\"");
+    assert_eq!(wrapped.content_type.as_str(), "TEXT/csv; charset=utf-8");
     let shown = json!({"filename": "a", "content": "", "content_type": "image/png", "content_id": "<logo@x>"});
     let shown = attach(shown);
     assert_eq!(shown.content_id.unwrap().as_str(), "logo@x");
