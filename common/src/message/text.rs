@@ -85,6 +85,8 @@ fn nesting(html: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -127,5 +129,13 @@ mod tests {
         let long = "<p>one<br>two<li>three<b>four</b><td>five".repeat(1000);
         assert_eq!(nesting(&long), 1);
         assert!(from_html(&long).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_html_makes_the_renderer_panic(html in "(<(/?(a|b|p|div|ul|ol|li|table|tr|td|th|pre|h1|blockquote|img|br|dl|dt|dd|sup|s|code|svg|math|template|select|option|style|script|title|body|html|frameset)|!--|!doctype)( (href|colspan|rowspan|start|width|id|name|alt|src|style)=[\"']?[0-9a-z:#-]{0,6}[\"']?){0,2}/?>|[a-z&;#0-9é日 \n\t]{0,20}|\\PC{0,3}){0,30}") {
+            let text = from_html(&html);
+            prop_assert!(text.is_err() || text.is_ok_and(|text| !text.contains('\0')));
+        }
     }
 }
