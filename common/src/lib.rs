@@ -18,6 +18,7 @@ pub mod fakes;
 pub mod grant;
 pub mod ledger;
 pub mod mailbox;
+pub mod message;
 pub mod naming;
 pub mod notification;
 pub mod oauth;

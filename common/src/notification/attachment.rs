@@ -151,7 +151,7 @@ impl ContentType {
             if !is_token(name) || !is_token(value) {
                 return Err(malformed());
             }
-            normal.push_str(&format!("; {name}=\"{value}\""));
+            normal.push_str(&format!("; {name}={value}"));
         }
         Ok(Self(normal))
     }
