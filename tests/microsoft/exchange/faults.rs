@@ -54,7 +54,8 @@ pub enum Effect {
     Reply(String),
     /// This reply instead of the work, then the connection is closed.
     ReplyAndClose(String),
-    /// These octets instead of the work and the reply; the dialogue goes on.
+    /// These octets instead of the work and the reply; the dialogue goes on. At [`Stage::Bdat`] the octets of the chunk
+    /// are not taken, so that they are run as commands.
     Raw(Vec<u8>),
     /// The work, then this reply instead of the true one.
     Lie(String),
@@ -65,6 +66,8 @@ pub enum Effect {
     Trickle,
     /// A pause, then the work as usual.
     Pause(Duration),
+    /// The connection is closed at once, and the work is not done.
+    HangUp,
     /// Silence until the peer goes away.
     Hang,
     /// From here on the connection breaks as soon as this many octets more have been taken from the peer.
@@ -72,7 +75,7 @@ pub enum Effect {
     /// From here on the connection breaks as soon as this many octets more have been sent to the peer: with 0, the work
     /// is done and its reply is lost.
     BreakAfterSending(u64),
-    /// The list of EHLO lacks the keyword, and the command it stands for is unknown.
+    /// From here on the list of EHLO lacks the keyword, or the word among a keyword's, and what it stands for is unknown.
     Withhold(String),
     /// Under TLS, a certificate for another name.
     WrongName,

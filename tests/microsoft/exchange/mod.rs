@@ -4,10 +4,15 @@
 //! simulated Entra, DATA and BDAT, pipelining, and Microsoft's limits and refusals. [`Exchange`] is the handle of a test:
 //! it takes [`Fault`]s and [`Limits`] and tells what happened.
 
+mod auth;
 mod faults;
 mod limits;
 mod record;
 pub mod replies;
+mod session;
+mod verdict;
+mod wire;
+mod words;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -15,7 +20,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use jiff::Timestamp;
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 pub use faults::{Effect, Fault, Moment, Stage};
 pub use limits::Limits;
@@ -39,11 +46,31 @@ pub(super) struct World {
     pub(super) inbox: Inbox,
 }
 
+/// The certificates that a handshake can show.
+#[derive(Debug)]
+struct Certificates {
+    right: Arc<ServerConfig>,
+    wrong_name: Arc<ServerConfig>,
+    impostor: Arc<ServerConfig>,
+}
+
+impl Certificates {
+    fn new(authority: &Arc<Authority>) -> Result<Self> {
+        let names = ["localhost", "smtp.localhost", "127.0.0.1"];
+        Ok(Self {
+            right: authority.server_config(&[])?,
+            wrong_name: authority.fixed_server_config(&["smtp.example.com"])?,
+            impostor: Authority::new()?.fixed_server_config(&names)?,
+        })
+    }
+}
+
 #[derive(Debug)]
 struct Shared {
     address: SocketAddr,
     host: String,
     world: World,
+    tls: Certificates,
     faults: faults::Faults,
     limits: Mutex<Limits>,
     usage: Mutex<limits::Usage>,
@@ -56,6 +83,7 @@ impl Exchange {
             shared: Arc::new(Shared {
                 address,
                 host: host.to_owned(),
+                tls: Certificates::new(&world.authority)?,
                 world,
                 faults: faults::Faults::default(),
                 limits: Mutex::default(),
@@ -65,9 +93,22 @@ impl Exchange {
         })
     }
 
-    /// Serves until the future is dropped.
-    pub(super) async fn serve(self, _smtp: TcpListener) {
-        std::future::pending().await
+    /// Serves until the future is dropped, and all dialogues with it.
+    pub(super) async fn serve(self, smtp: TcpListener) {
+        let mut sessions = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = smtp.accept() => {
+                    // A failed accept concerns one connection, which is gone.
+                    let Ok((stream, peer)) = accepted else { continue };
+                    if stream.set_nodelay(true).is_ok() {
+                        let peer = peer.ip().to_string();
+                        sessions.spawn(session::serve(Arc::clone(&self.shared), stream, peer));
+                    }
+                }
+                Some(_) = sessions.join_next() => {}
+            }
+        }
     }
 
     /// The name to connect to and to verify, `localhost` unless the options said otherwise.
