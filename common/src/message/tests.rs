@@ -276,7 +276,7 @@ fn text_that_cannot_be_made_is_asked_for() {
     let html = "<div>".repeat(1000);
     let deep = notification(json!({"text": null, "html": html}));
     let error = compose(&deep, &policy(), &identity("n")).unwrap_err();
-    assert_eq!(error.class(), "invalid_message");
+    assert_eq!(error.class().as_str(), "invalid_message");
     assert!(
         compose(
             &notification(json!({"text": "Hi", "html": html})),

@@ -13,6 +13,7 @@ use super::{
 };
 use lettre::Address;
 use std::fmt::Write;
+use std::sync::atomic::Ordering;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::Instant,
@@ -352,9 +353,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
             Ok(goes_on && !transcript.is_hopeless())
         };
         match self.wire.exchange(flight, stages, &progress, take).await {
-            Ok(()) if progress.complete.get() && !transcript.is_closing() => Ok(Connection::Sound),
+            Ok(()) if progress.complete.load(Ordering::Relaxed) && !transcript.is_closing() => {
+                Ok(Connection::Sound)
+            }
             Ok(()) => Ok(Connection::Spent),
-            Err(failure) if progress.last_begun.get() => {
+            Err(failure) if progress.last_begun.load(Ordering::Relaxed) => {
                 transcript.lose(failure);
                 Ok(Connection::Spent)
             }

@@ -4,6 +4,7 @@ use super::{
     Cause, Envelope, Failure, Outcome, Recipient, Reply, Stage, Submission, Verdict, reply::Answer,
     wire::Progress,
 };
+use std::sync::atomic::Ordering;
 
 /// What the server has said in one transaction so far.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl Transcript {
             (Stage::Rcpt, 250..260 | 400..600) => self.recipients.push(reply),
             (Stage::Data, 354 | 400..600) => self.data = Some(reply),
             (Stage::Body | Stage::Bdat, 400..600) => self.last = Some(reply),
-            (Stage::Body | Stage::Bdat, 250) if progress.last_begun.get() => {
+            (Stage::Body | Stage::Bdat, 250) if progress.last_begun.load(Ordering::Relaxed) => {
                 self.last = Some(reply)
             }
             (Stage::Body | Stage::Bdat, 250) => {

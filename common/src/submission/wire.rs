@@ -10,9 +10,9 @@ use super::{
     reply::{Answer, Replies},
 };
 use std::{
-    cell::Cell,
     fmt, io,
     pin::{Pin, pin},
+    sync::atomic::{AtomicBool, Ordering},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -52,9 +52,9 @@ enum Content<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     /// The write that holds the last octet has begun.
-    pub(super) last_begun: Cell<bool>,
+    pub(super) last_begun: AtomicBool,
     /// All of the flight has been written.
-    pub(super) complete: Cell<bool>,
+    pub(super) complete: AtomicBool,
 }
 
 impl<S> fmt::Debug for Wire<S> {
@@ -308,7 +308,7 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
                 }
             }
         }
-        progress.last_begun.set(true);
+        progress.last_begun.store(true, Ordering::Relaxed);
         self.write().await?;
         let Self {
             writer,
@@ -324,7 +324,7 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
                 .map_err(|e| Failure::new(*stage, Cause::Io(e)))
         });
         flushed.await?;
-        progress.complete.set(true);
+        progress.complete.store(true, Ordering::Relaxed);
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use crate::address::Domain;
 /// Asserts that a notification is refused with this class, and tells what was said.
 fn refused(fields: Value, policy: &SenderPolicy, class: &str) -> String {
     let error = compose(&notification(fields), policy, &identity("n")).unwrap_err();
-    assert_eq!(error.class(), class, "{error}");
+    assert_eq!(error.class().as_str(), class, "{error}");
     error.to_string()
 }
 
