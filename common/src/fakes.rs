@@ -5,12 +5,14 @@
 //! keeps one and hands out the other.
 
 mod consents;
+mod ledger;
 mod secrets;
 mod states;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use self::consents::MemoryConsents;
+pub use self::ledger::MemoryLedger;
 pub use self::secrets::MemorySecrets;
 pub use self::states::MemoryStates;
 

@@ -528,3 +528,6 @@ fn ours(class: Class, reply: String, stage: &str) -> Reason {
 fn met(obstacle: &Obstacle) -> Reason {
     ours(obstacle.class, obstacle.reason.clone(), "connect")
 }
+
+#[cfg(test)]
+mod tests;
