@@ -15,9 +15,10 @@ pub enum Priority {
 }
 
 /// What to do with a message of which nobody can know whether it went out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnUnknown {
     /// Set it aside for a person to decide.
+    #[default]
     Hold,
     /// Send the same message again, at the risk of a second copy.
     Retry,
