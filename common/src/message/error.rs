@@ -3,7 +3,7 @@
 use std::{error::Error, fmt};
 
 use super::text::Untextable;
-use crate::notification::Problem;
+use crate::{class::Class, notification::Problem};
 
 /// Why a notification does not become a message of this mailbox. It will not later, either.
 #[derive(Debug, thiserror::Error)]
@@ -70,16 +70,16 @@ pub enum SenderField {
 }
 
 impl ComposeError {
-    /// Returns the class of the failure, by its name in events, attributes and metrics.
-    pub fn class(&self) -> &'static str {
+    /// Returns what kind of failure it is.
+    pub fn class(&self) -> Class {
         match self {
-            Self::SenderNotAllowed { .. } => "sender_not_allowed",
-            Self::RecipientNotAllowed { .. } => "recipient_refused",
+            Self::SenderNotAllowed { .. } => Class::SenderNotAllowed,
+            Self::RecipientNotAllowed { .. } => Class::RecipientRefused,
             Self::TooManyRecipients { .. } | Self::TooManyOfOneDomain { .. } => {
-                "too_many_recipients"
+                Class::TooManyRecipients
             }
-            Self::MessageTooLarge { .. } | Self::HeaderTooLarge { .. } => "message_too_large",
-            Self::NoTextFromHtml(_) | Self::Unbuilt(_) => "invalid_message",
+            Self::MessageTooLarge { .. } | Self::HeaderTooLarge { .. } => Class::MessageTooLarge,
+            Self::NoTextFromHtml(_) | Self::Unbuilt(_) => Class::InvalidMessage,
         }
     }
 

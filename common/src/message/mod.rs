@@ -62,7 +62,7 @@ pub fn compose(
     policy: &SenderPolicy,
     identity: &MessageIdentity,
 ) -> Result<Message, ComposeError> {
-    let from = policy.from(notification)?;
+    let from = policy.author(notification)?;
     let envelope = policy.envelope(notification, &from)?;
     let message_id = match &notification.message_id {
         Some(id) => id.clone(),

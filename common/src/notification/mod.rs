@@ -28,7 +28,6 @@ use std::{collections::BTreeMap, fmt};
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub(crate) use self::id::hex;
 pub use self::{
     attachment::{Attachment, ContentId, ContentType, Disposition, FileName},
     body::{Body, Subject, TextBesideHtml},

@@ -1,7 +1,10 @@
 //! The page for producers says what is so.
 
 use super::*;
-use crate::message::{MessageIdentity, SenderPolicy, compose};
+use crate::{
+    mailbox::MailboxId,
+    message::{MessageIdentity, SenderPolicy, compose},
+};
 
 const PAGE: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -27,7 +30,11 @@ fn every_example_becomes_a_message() {
         message_bytes: 35 * 1024 * 1024,
     };
     let id = NotificationId::parse("example").unwrap();
-    let identity = MessageIdentity::derive("billing", &id, Timestamp::UNIX_EPOCH);
+    let identity = MessageIdentity::derive(
+        &MailboxId::parse("billing").unwrap(),
+        &id,
+        Timestamp::UNIX_EPOCH,
+    );
     let examples = blocks("json");
     assert_eq!(examples.len(), 7);
     let messages: Vec<_> = examples
