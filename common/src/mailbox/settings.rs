@@ -12,7 +12,6 @@ use super::fields::Fields;
 use super::{Cloud, MailboxId, Scopes};
 use crate::address::{Domain, EmailAddress};
 use crate::class::Concerning;
-use crate::message::SenderPolicy;
 use crate::notification::OnUnknown;
 
 /// Everything that is known of a mailbox before anybody consents.
@@ -225,18 +224,6 @@ impl Settings {
 }
 
 impl Settings {
-    /// What a message of the mailbox has to obey.
-    #[must_use]
-    pub fn sender_policy(&self) -> SenderPolicy {
-        SenderPolicy {
-            address: self.address.clone(),
-            senders: self.senders.clone(),
-            recipient_domains: self.recipient_domains.clone(),
-            recipients_per_message: self.recipients_per_message,
-            message_bytes: self.message_bytes,
-        }
-    }
-
     /// What a remedy for the mailbox speaks of.
     #[must_use]
     pub fn concerning(&self) -> Concerning<'_> {

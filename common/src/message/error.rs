@@ -3,8 +3,7 @@
 use std::{error::Error, fmt};
 
 use super::text::Untextable;
-use crate::class::Class;
-use crate::notification::Problem;
+use crate::{class::Class, notification::Problem};
 
 /// Why a notification does not become a message of this mailbox. It will not later, either.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +70,7 @@ pub enum SenderField {
 }
 
 impl ComposeError {
-    /// Returns the class of the failure.
+    /// Returns what kind of failure it is.
     pub fn class(&self) -> Class {
         match self {
             Self::SenderNotAllowed { .. } => Class::SenderNotAllowed,

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
 
 use crate::{
     address::EmailAddress,
-    notification::{ContentHash, MessageId, NotificationId, Problem, hex},
+    digest::sha256_hex,
+    mailbox::MailboxId,
+    notification::{ContentHash, MessageId, NotificationId, Problem},
 };
 
 /// What tells one message from every other, derived and never drawn by chance.
@@ -22,9 +23,9 @@ impl MessageIdentity {
     ///
     /// The mailbox is part of it, because two mailboxes may be asked for notifications of the same id. The date is that
     /// of the first attempt, whichever attempt this is.
-    pub fn derive(mailbox: &str, id: &NotificationId, first_attempt: Timestamp) -> Self {
+    pub fn derive(mailbox: &MailboxId, id: &NotificationId, first_attempt: Timestamp) -> Self {
         Self {
-            token: digest(&["message", mailbox, id.as_str()]),
+            token: digest(["message", mailbox.as_str(), id.as_str()]),
             // In whole seconds, as a message has it. Nothing was sent before 1970, and lettre would panic on it.
             date: UNIX_EPOCH
                 + Duration::from_secs(first_attempt.as_second().try_into().unwrap_or(0)),
@@ -49,18 +50,13 @@ impl MessageIdentity {
     ///
     /// It depends on the content, so nobody can write a content that holds its own boundary.
     pub(super) fn boundary(&self, content: &ContentHash) -> String {
-        digest(&["boundary", &self.token, content.as_str()])
+        digest(["boundary", &self.token, content.as_str()])
     }
 }
 
-/// 128 bits of the SHA-256 over texts that hold no NUL, in hexadecimal.
-fn digest(texts: &[&str]) -> String {
-    let mut context = Context::new(&SHA256);
-    for text in texts {
-        context.update(text.as_bytes());
-        context.update(b"\0");
-    }
-    let mut digest = hex(context.finish().as_ref());
+/// 128 bits of the SHA-256 over the texts, in hexadecimal.
+fn digest(texts: [&str; 3]) -> String {
+    let mut digest = sha256_hex(&texts.map(str::as_bytes));
     digest.truncate(32);
     digest
 }

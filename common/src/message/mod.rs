@@ -62,25 +62,22 @@ pub fn compose(
     policy: &SenderPolicy,
     identity: &MessageIdentity,
 ) -> Result<Message, ComposeError> {
-    let from = policy.from(notification)?;
-    let envelope = policy.envelope(notification, &from)?;
+    let from = policy.author(notification)?;
+    let envelope = lettre_envelope(&policy.envelope(notification, &from)?)?;
     let message_id = match &notification.message_id {
         Some(id) => id.clone(),
         None => identity.message_id(&from.email)?,
     };
 
-    let builder =
-        headers(notification, &from, &message_id, identity).envelope(lettre_envelope(&envelope)?);
-    let bytes = mime::content(
-        notification,
-        &identity.boundary(notification.content_hash()),
-    )?
-    .complete(builder)?
-    .formatted();
+    let headers = headers(notification, &from, &message_id, identity).envelope(envelope.clone());
+    let boundary = identity.boundary(notification.content_hash());
+    let bytes = mime::content(notification, &boundary)?
+        .complete(headers)?
+        .formatted();
     check_size(&bytes, policy.message_bytes)?;
     Ok(Message {
         message_id,
-        envelope: lettre_envelope(&envelope)?,
+        envelope,
         bytes,
     })
 }

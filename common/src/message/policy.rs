@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::error::{ComposeError, SenderField};
 use crate::{
     address::{Domain, EmailAddress},
+    mailbox::Settings,
     notification::{Notification, Party},
 };
 
@@ -33,9 +34,21 @@ pub(super) struct Paths<'n> {
     pub(super) recipients: Vec<&'n EmailAddress>,
 }
 
+impl From<&Settings> for SenderPolicy {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            address: settings.address.clone(),
+            senders: settings.senders.clone(),
+            recipient_domains: settings.recipient_domains.clone(),
+            recipients_per_message: settings.recipients_per_message,
+            message_bytes: settings.message_bytes,
+        }
+    }
+}
+
 impl SenderPolicy {
     /// Says who a message is from.
-    pub(super) fn from(&self, notification: &Notification) -> Result<Party, ComposeError> {
+    pub(super) fn author(&self, notification: &Notification) -> Result<Party, ComposeError> {
         let Some(from) = &notification.from else {
             return Ok(Party {
                 name: None,

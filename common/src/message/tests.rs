@@ -6,7 +6,7 @@ use mail_parser::{HeaderForm, MessageParser, MimeHeaders};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::notification::NotificationId;
+use crate::{class::Class, mailbox::MailboxId, notification::NotificationId};
 
 /// A picture of one red pixel.
 const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
@@ -24,7 +24,7 @@ fn policy() -> SenderPolicy {
 fn identity(id: &str) -> MessageIdentity {
     let first_attempt = "2026-11-24T09:30:15.5Z".parse().unwrap();
     MessageIdentity::derive(
-        "billing",
+        &MailboxId::parse("billing").unwrap(),
         &NotificationId::parse(id).unwrap(),
         first_attempt,
     )
@@ -214,7 +214,7 @@ fn a_repeat_is_the_same_message_and_no_other_is() {
     let other = compose(&notification(fields.clone()), &policy(), &identity("n-2")).unwrap();
     assert_ne!(first.message_id, other.message_id);
     let elsewhere = MessageIdentity::derive(
-        "support",
+        &MailboxId::parse("support").unwrap(),
         &NotificationId::parse("n-1").unwrap(),
         "2026-11-24T09:30:15Z".parse().unwrap(),
     );
@@ -226,7 +226,7 @@ fn a_repeat_is_the_same_message_and_no_other_is() {
 fn a_date_before_1970_is_that_of_1970() {
     let first_attempt = "0001-01-01T00:00:00Z".parse().unwrap();
     let identity = MessageIdentity::derive(
-        "billing",
+        &MailboxId::parse("billing").unwrap(),
         &NotificationId::parse("n").unwrap(),
         first_attempt,
     );
@@ -276,7 +276,7 @@ fn text_that_cannot_be_made_is_asked_for() {
     let html = "<div>".repeat(1000);
     let deep = notification(json!({"text": null, "html": html}));
     let error = compose(&deep, &policy(), &identity("n")).unwrap_err();
-    assert_eq!(error.class().as_str(), "invalid_message");
+    assert_eq!(error.class(), Class::InvalidMessage);
     assert!(
         compose(
             &notification(json!({"text": "Hi", "html": html})),

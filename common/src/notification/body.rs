@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use super::{
-    fault::Problem,
-    reader::{Fields, Found},
-};
+use super::{fault::Problem, reader::Fields};
 
 /// The subject: one line of 1 to 255 characters, which is as long as Exchange takes.
 #[derive(Clone, PartialEq, Eq)]
@@ -122,20 +119,6 @@ fn html_document(text: &str) -> Result<String, Problem> {
         return Err(Problem::new("is empty; leave it out to send plain text"));
     }
     without_nul(text)
-}
-
-pub(super) fn one_line(found: Found<'_>, max: usize) -> Option<String> {
-    found.parse("a string", |text| {
-        if text.is_empty() || text.chars().count() > max {
-            Err(Problem::new(format!(
-                "is empty or too long; accepted are 1 to {max} characters"
-            )))
-        } else if !is_one_line(text) {
-            Err(Problem::new("has a line break or a control character"))
-        } else {
-            Ok(text.to_owned())
-        }
-    })
 }
 
 impl fmt::Debug for Subject {

@@ -6,7 +6,7 @@
 use super::{body::is_one_line, fault::Problem, reader::Found};
 
 /// Names that may be given, besides `X-…`.
-const ALLOWED: &[&str] = &[
+pub(super) const ALLOWED: &[&str] = &[
     "Comments",
     "Feedback-ID",
     "Keywords",

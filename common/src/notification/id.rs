@@ -2,11 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
-use aws_lc_rs::digest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
 use super::fault::Problem;
+use crate::digest;
 
 /// The producer's name for a notification: 1 to 128 printable ASCII characters, no spaces.
 ///
@@ -62,9 +62,7 @@ impl ContentHash {
             fields.insert(name, id);
         }
         let canonical = canonical.map_err(|_| Problem::new("has no canonical form (RFC 8785)"))?;
-        Ok(Self(hex(
-            digest::digest(&digest::SHA256, &canonical).as_ref()
-        )))
+        Ok(Self(digest::hex(&digest::sha256(&canonical))))
     }
 
     /// Reads a hash back: 64 hexadecimal digits in lower case.
@@ -74,7 +72,7 @@ impl ContentHash {
     /// When the text is anything else.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let is_hex = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        if text.len() == 2 * digest::SHA256_OUTPUT_LEN && text.bytes().all(is_hex) {
+        if text.len() == 64 && text.bytes().all(is_hex) {
             Ok(Self(text.to_owned()))
         } else {
             Err(Problem::new("is not a SHA-256 in 64 hexadecimal digits"))
@@ -85,11 +83,6 @@ impl ContentHash {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// Writes bytes as hexadecimal digits in lower case.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 macro_rules! text_form {

@@ -10,10 +10,12 @@
 
 mod attachment;
 mod body;
+mod choice;
 mod fault;
 mod header;
 mod id;
 mod json;
+mod label;
 mod party;
 mod reader;
 #[cfg(test)]
@@ -26,10 +28,10 @@ use std::{collections::BTreeMap, fmt};
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub(crate) use self::id::hex;
 pub use self::{
     attachment::{Attachment, ContentId, ContentType, Disposition, FileName},
     body::{Body, Subject, TextBesideHtml},
+    choice::{OnUnknown, Priority},
     fault::{Fault, InvalidNotification, Problem},
     header::ExtraHeader,
     id::{ContentHash, NotificationId},
@@ -38,7 +40,7 @@ pub use self::{
     unsubscribe::ListUnsubscribe,
 };
 use self::{
-    body::{Carries, one_line},
+    body::Carries,
     fault::Faults,
     reader::{Fields, Found, Names},
 };
@@ -120,28 +122,6 @@ pub struct Notification {
     content_hash: ContentHash,
 }
 
-/// How urgent a mail is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Priority {
-    /// With an exclamation mark, in most programs.
-    High,
-    /// Like any other mail.
-    #[default]
-    Normal,
-    /// As something that can wait.
-    Low,
-}
-
-/// What to do with a message of which nobody can know whether it went out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnUnknown {
-    /// Set it aside for a person to decide.
-    #[default]
-    Hold,
-    /// Send the same message again, at the risk of a second copy.
-    Retry,
-}
-
 impl Notification {
     /// Reads the body of a queue message.
     ///
@@ -220,22 +200,25 @@ impl Notification {
             .unwrap_or_default();
         let priority = fields
             .take("priority")
-            .and_then(|found| found.parse(PRIORITIES, priority))
+            .and_then(|found| found.parse(choice::PRIORITIES, choice::priority))
             .unwrap_or_default();
         let list_unsubscribe = fields
             .take("list_unsubscribe")
             .and_then(ListUnsubscribe::read);
-        let tags = fields.take("tags").and_then(read_tags).unwrap_or_default();
+        let tags = fields
+            .take("tags")
+            .and_then(label::tags)
+            .unwrap_or_default();
         let metadata = fields
             .take("metadata")
-            .and_then(read_metadata)
+            .and_then(label::metadata)
             .unwrap_or_default();
         let expires_at = fields
             .take("expires_at")
             .and_then(|found| found.parse("a string", timestamp));
         let on_unknown = fields
             .take("on_unknown")
-            .and_then(|found| found.parse(ON_UNKNOWN, on_unknown));
+            .and_then(|found| found.parse(choice::ON_UNKNOWN, choice::on_unknown));
 
         let Recipients { to, cc, bcc } = recipients;
         Some(Self {
@@ -294,66 +277,10 @@ impl Recipients {
     }
 }
 
-const PRIORITIES: &str = "\"high\", \"normal\" or \"low\"";
-const ON_UNKNOWN: &str = "\"hold\" or \"retry\"";
-
-fn priority(text: &str) -> Result<Priority, Problem> {
-    match text {
-        "high" => Ok(Priority::High),
-        "normal" => Ok(Priority::Normal),
-        "low" => Ok(Priority::Low),
-        _ => Err(Problem::new("is not \"high\", \"normal\" or \"low\"")),
-    }
-}
-
-fn on_unknown(text: &str) -> Result<OnUnknown, Problem> {
-    match text {
-        "hold" => Ok(OnUnknown::Hold),
-        "retry" => Ok(OnUnknown::Retry),
-        _ => Err(Problem::new("is neither \"hold\" nor \"retry\"")),
-    }
-}
-
 fn timestamp(text: &str) -> Result<Timestamp, Problem> {
     text.parse().map_err(|_| {
         Problem::new("is not a time with its offset from UTC, like 2026-12-24T18:00:00Z or 2026-12-24T19:00:00+01:00")
     })
-}
-
-fn read_tags(found: Found<'_>) -> Option<Vec<String>> {
-    const MAX_COUNT: usize = 20;
-    const MAX_LEN: usize = 128;
-    let list = found.list("a list of strings")?;
-    match list.get(MAX_COUNT) {
-        Some(first_too_many) => {
-            first_too_many.refuse("is one too many; accepted are up to 20 tags")
-        }
-        None => Some(
-            list.into_iter()
-                .filter_map(|tag| one_line(tag, MAX_LEN))
-                .collect(),
-        ),
-    }
-}
-
-fn read_metadata(found: Found<'_>) -> Option<BTreeMap<String, String>> {
-    const MAX_COUNT: usize = 50;
-    const MAX_NAME: usize = 64;
-    const MAX_VALUE: usize = 1024;
-    let mut metadata = BTreeMap::new();
-    for (name, value) in found.entries("an object of strings")? {
-        if metadata.len() == MAX_COUNT {
-            return value.refuse("is one too many; accepted are up to 50 values");
-        }
-        if name.is_empty() || name.chars().count() > MAX_NAME || !body::is_one_line(&name) {
-            value.refuse::<()>(
-                "has no usable name; a name has 1 to 64 characters and no control characters",
-            );
-        } else if let Some(value) = one_line(value, MAX_VALUE) {
-            metadata.insert(name, value);
-        }
-    }
-    Some(metadata)
 }
 
 /// Shows what a log may hold of it.

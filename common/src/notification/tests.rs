@@ -1,5 +1,6 @@
 mod any;
 mod fields;
+mod page;
 
 use serde_json::{Value, json};
 

@@ -16,7 +16,7 @@ use common::ledger::{
     Written,
 };
 use common::mailbox::{Connection, MailboxState, MailboxStates, Settings};
-use common::message::{self, Message, MessageIdentity};
+use common::message::{self, Message, MessageIdentity, SenderPolicy};
 use common::notification::{Notification, NotificationId, OnUnknown};
 use common::route::Obstacle;
 use common::submission::Envelope;
@@ -225,7 +225,7 @@ where
         }
         let identity =
             MessageIdentity::derive(self.settings.mailbox.as_str(), id, record.first_attempt_at);
-        let composed = message::compose(notification, &self.settings.sender_policy(), &identity);
+        let composed = message::compose(notification, &SenderPolicy::from(self.settings), &identity);
         let Message {
             bytes,
             envelope,

@@ -4,9 +4,9 @@ use super::*;
 use crate::address::Domain;
 
 /// Asserts that a notification is refused with this class, and tells what was said.
-fn refused(fields: Value, policy: &SenderPolicy, class: &str) -> String {
+fn refused(fields: Value, policy: &SenderPolicy, class: Class) -> String {
     let error = compose(&notification(fields), policy, &identity("n")).unwrap_err();
-    assert_eq!(error.class().as_str(), class, "{error}");
+    assert_eq!(error.class(), class, "{error}");
     error.to_string()
 }
 
@@ -25,13 +25,13 @@ fn only_the_mailboxs_senders_may_send() {
     let said = refused(
         json!({"from": "ceo@contoso.com"}),
         &policy(),
-        "sender_not_allowed",
+        Class::SenderNotAllowed,
     );
     assert!(said.contains("`from`") && !said.contains("ceo"), "{said}");
     let said = refused(
         json!({"sender": "ceo@contoso.com"}),
         &policy(),
-        "sender_not_allowed",
+        Class::SenderNotAllowed,
     );
     assert!(said.contains("`sender`"), "{said}");
 }
@@ -51,7 +51,7 @@ fn only_the_mailboxs_recipient_domains_get_mail() {
         .is_ok()
     );
     let fields = json!({"to": "a@contoso.com", "bcc": ["x@example.com", "y@sub.contoso.com"]});
-    let said = refused(fields, &staging, "recipient_refused");
+    let said = refused(fields, &staging, Class::RecipientRefused);
     assert!(said.ends_with(": 2"), "{said}");
 }
 
@@ -68,18 +68,18 @@ fn recipients_count_once_and_up_to_the_limits() {
     refused(
         json!({"to": people(501, 3)}),
         &policy(),
-        "too_many_recipients",
+        Class::TooManyRecipients,
     );
     refused(
         json!({"to": people(201, 1)}),
         &policy(),
-        "too_many_recipients",
+        Class::TooManyRecipients,
     );
     let few = SenderPolicy {
         recipients_per_message: 2,
         ..policy()
     };
-    let said = refused(json!({"to": people(3, 3)}), &few, "too_many_recipients");
+    let said = refused(json!({"to": people(3, 3)}), &few, Class::TooManyRecipients);
     assert_eq!(said, "3 recipients; a message of this mailbox has up to 2");
 }
 
@@ -101,12 +101,12 @@ fn size_is_that_of_the_encoded_message() {
         )
         .is_ok()
     );
-    refused(attachment, &limited(length - 40), "message_too_large");
+    refused(attachment, &limited(length - 40), Class::MessageTooLarge);
 
     let name = "ü".repeat(256);
     let people: Vec<_> = (0..500)
         .map(|i| json!({"name": name, "email": format!("p{i}@d{}.example", i % 3)}))
         .collect();
-    let said = refused(json!({ "to": people }), &policy(), "message_too_large");
+    let said = refused(json!({ "to": people }), &policy(), Class::MessageTooLarge);
     assert!(said.contains("of headers"), "{said}");
 }
