@@ -56,6 +56,22 @@ impl Stage {
         }
     }
 
+    /// Whether a message is being spoken of, and no longer the connection or the sign-in.
+    pub(super) const fn is_of_a_message(self) -> bool {
+        match self {
+            Self::Mail | Self::Rcpt | Self::Data | Self::Body | Self::Bdat => true,
+            Self::Connect
+            | Self::Greeting
+            | Self::Ehlo
+            | Self::StartTls
+            | Self::Handshake
+            | Self::Auth
+            | Self::Token
+            | Self::Rset
+            | Self::Quit => false,
+        }
+    }
+
     /// The command that the stage's replies answer, as logs name it.
     pub(super) const fn verb(self) -> &'static str {
         match self {
