@@ -195,7 +195,12 @@ pub fn claim(record: Option<&Record>, content: &str, worker: &Worker, now: Times
         }
         | State::Unknown { hand_over } => untold(hand_over),
         State::Refused { hand_over } if hand_over.copy == worker.copy => untold(hand_over),
-        State::Refused { .. } => granted(),
+        // Another copy is a new attempt, for everybody whom an earlier one did not reach.
+        State::Refused { .. } => {
+            let mut record = record.next(State::Claimed { by: worker.clone() });
+            record.settled.retain(|recipient| recipient.accepted);
+            Claim::Granted(record)
+        }
     }
 }
 

@@ -223,9 +223,9 @@ where
             );
             return self.refuse(copy, id, key, &record, reason).await;
         }
-        let identity =
-            MessageIdentity::derive(self.settings.mailbox.as_str(), id, record.first_attempt_at);
-        let composed = message::compose(notification, &SenderPolicy::from(self.settings), &identity);
+        let identity = MessageIdentity::derive(&self.settings.mailbox, id, record.first_attempt_at);
+        let composed =
+            message::compose(notification, &SenderPolicy::from(self.settings), &identity);
         let Message {
             bytes,
             envelope,
