@@ -3,6 +3,7 @@
 mod exchange;
 mod faults;
 mod inbox;
+mod person;
 mod sign_in;
 mod token;
 
