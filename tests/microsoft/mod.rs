@@ -15,6 +15,9 @@ pub mod exchange;
 mod html;
 mod id;
 pub mod inbox;
+pub mod person;
+#[cfg(test)]
+mod trials;
 mod web;
 
 use std::path::PathBuf;
@@ -34,6 +37,7 @@ pub use entra::Entra;
 pub use exchange::Exchange;
 pub use id::named_guid;
 pub use inbox::Inbox;
+pub use person::Person;
 
 /// What a simulated Microsoft is made with.
 #[derive(Debug)]

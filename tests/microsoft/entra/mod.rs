@@ -133,6 +133,12 @@ impl Entra {
         &self.shared.origin
     }
 
+    /// Scheme, host and port of the pages for people: the same, unless the options said otherwise.
+    #[must_use]
+    pub fn sign_in_origin(&self) -> &str {
+        &self.shared.sign_in_origin
+    }
+
     /// The authorize endpoint for a tenant, given by GUID or domain.
     #[must_use]
     pub fn authorize_endpoint(&self, tenant: &str) -> String {

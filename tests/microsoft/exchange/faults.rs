@@ -278,7 +278,7 @@ mod tests {
                 .times(2)
                 .for_account("anna@contoso.com"),
         );
-        let mut take = |stage, account| faults.take(&moment(stage, account)).is_some();
+        let take = |stage, account| faults.take(&moment(stage, account)).is_some();
         assert!(!take(Stage::Rcpt, "anna@contoso.com"));
         assert!(!take(Stage::Mail, "bob@contoso.com"));
         assert!(
