@@ -150,6 +150,20 @@ impl<S: SecretStore> Vault<S> {
         self.open(&name, Stage::Current, stored::grant).await
     }
 
+    /// The grant that was current before the current one, where there is one that can be read.
+    ///
+    /// # Errors
+    ///
+    /// When the secret does not exist or cannot be reached.
+    pub async fn previous_grant(&self, mailbox: &MailboxId) -> Result<Option<Grant>, VaultError> {
+        let name = self.stack.grant_secret(mailbox);
+        match self.open(&name, Stage::Previous, stored::grant).await {
+            Ok(previous) => Ok(previous.map(|previous| previous.value)),
+            Err(VaultError::Unreadable(_)) => Ok(None),
+            Err(error @ (VaultError::Missing(_) | VaultError::Unavailable { .. })) => Err(error),
+        }
+    }
+
     /// The access token of a mailbox; `None` before the first consent.
     ///
     /// # Errors

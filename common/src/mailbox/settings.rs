@@ -224,6 +224,12 @@ impl Settings {
 }
 
 impl Settings {
+    /// Whether the tokens are issued by the mailbox's Microsoft cloud, and not by somebody whom the settings name.
+    #[must_use]
+    pub fn is_issued_by_microsoft(&self) -> bool {
+        self.token_endpoint.host_str() == Some(self.cloud.authority())
+    }
+
     /// What a remedy for the mailbox speaks of.
     #[must_use]
     pub fn concerning(&self) -> Concerning<'_> {
