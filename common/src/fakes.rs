@@ -1,7 +1,7 @@
 //! Stores in memory that behave as the real ones do, for tests.
 //!
 //! A fake keeps the rules that the code relies on (labels move by compare-and-set, a condition that does not
-//! hold changes nothing) and can be told to break at a chosen call. It is shared by its clones, so that a test
+//! hold changes nothing), lets others go first at every call, and can be told to break at a chosen call. It is shared by its clones, so that a test
 //! keeps one and hands out the other.
 
 mod consents;
@@ -9,7 +9,9 @@ mod ledger;
 mod secrets;
 mod states;
 
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 pub use self::consents::MemoryConsents;
 pub use self::ledger::MemoryLedger;
@@ -68,6 +70,19 @@ impl Calls {
         record.made.push(format!("{verb} {object}"));
         Ok(())
     }
+}
+
+/// Lets everybody else go first, once, as a call over a network does.
+pub async fn turn() {
+    let mut waited = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -12,7 +12,8 @@ use super::boxed;
 use crate::class::Class;
 use crate::grant::{Account, GrantId};
 use crate::mailbox::{
-    Connection, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, StateUnavailable, Stop,
+    Connection, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, Seen, StateUnavailable,
+    Stop,
 };
 
 /// The states in the stack's table.
@@ -25,6 +26,45 @@ pub struct States {
 /// Attributes to set, by name.
 type Changes = Vec<(&'static str, AttributeValue)>;
 
+/// What must hold for an item to be changed.
+#[derive(Debug, Clone, Copy)]
+enum Condition<'a> {
+    /// Nothing.
+    Always,
+    /// It speaks of this grant, or of none.
+    Grant(Option<&'a GrantId>),
+    /// It speaks of this grant, and of no later refresh.
+    Refresh(Seen<'a>),
+}
+
+impl Condition<'_> {
+    /// The condition as DynamoDB writes it, and the values that it names.
+    fn expression(self) -> (Option<String>, Vec<(&'static str, String)>) {
+        const GRANT: &str = "grant_id = :seen_grant";
+        let (expression, values) = match self {
+            Self::Always => return (None, Vec::new()),
+            Self::Grant(None) => ("attribute_not_exists(grant_id)".to_owned(), Vec::new()),
+            Self::Grant(Some(grant)) => {
+                (GRANT.to_owned(), vec![(":seen_grant", grant.to_string())])
+            }
+            Self::Refresh(seen) => {
+                let grant = (":seen_grant", seen.grant.to_string());
+                match seen.refreshed_at {
+                    None => (
+                        format!("{GRANT} AND attribute_not_exists(refreshed_at)"),
+                        vec![grant],
+                    ),
+                    Some(at) => (
+                        format!("{GRANT} AND refreshed_at = :seen_refresh"),
+                        vec![grant, (":seen_refresh", at.to_string())],
+                    ),
+                }
+            }
+        };
+        (Some(expression), values)
+    }
+}
+
 impl States {
     /// The states in `table`.
     #[must_use]
@@ -35,12 +75,11 @@ impl States {
         }
     }
 
-    /// Sets attributes of a mailbox's item, under the condition that its grant is `seen`; answers
-    /// whether it was.
+    /// Sets attributes of a mailbox's item, under a condition; answers whether it held.
     async fn update(
         &self,
         mailbox: &MailboxId,
-        seen: Option<&GrantId>,
+        condition: Condition<'_>,
         changes: Changes,
     ) -> Result<bool, StateUnavailable> {
         let assignments: Vec<_> = changes
@@ -57,10 +96,10 @@ impl States {
             update = update.expression_attribute_names(format!("#{name}"), name);
             update = update.expression_attribute_values(format!(":{name}"), value);
         }
-        if let Some(seen) = seen {
-            update = update
-                .condition_expression("grant_id = :seen")
-                .expression_attribute_values(":seen", text(seen.as_str()));
+        let (expression, values) = condition.expression();
+        update = update.set_condition_expression(expression);
+        for (name, value) in values {
+            update = update.expression_attribute_values(name, text(&value));
         }
         match update.send().await {
             Ok(_) => Ok(true),
@@ -99,14 +138,21 @@ impl MailboxStates for States {
         account: &Account,
         connection: &Connection,
     ) -> Result<(), StateUnavailable> {
-        let mut changes = connection_changes(connection);
-        changes.extend([
-            ("grant_id", text(grant.as_str())),
-            ("account", text(&account.name)),
-            ("tenant_id", text(&account.tenant_id)),
-            ("object_id", text(&account.object_id)),
-        ]);
-        self.update(mailbox, None, changes).await.map(|_| ())
+        let changes = grant_changes(grant, account, connection);
+        self.update(mailbox, Condition::Always, changes)
+            .await
+            .map(|_| ())
+    }
+
+    async fn adopt(
+        &self,
+        mailbox: &MailboxId,
+        seen: Option<&GrantId>,
+        (grant, account): (&GrantId, &Account),
+        connection: &Connection,
+    ) -> Result<bool, StateUnavailable> {
+        let changes = grant_changes(grant, account, connection);
+        self.update(mailbox, Condition::Grant(seen), changes).await
     }
 
     async fn change(
@@ -115,7 +161,8 @@ impl MailboxStates for States {
         seen: &GrantId,
         connection: &Connection,
     ) -> Result<bool, StateUnavailable> {
-        self.update(mailbox, Some(seen), connection_changes(connection))
+        let changes = connection_changes(connection);
+        self.update(mailbox, Condition::Grant(Some(seen)), changes)
             .await
     }
 
@@ -133,15 +180,51 @@ impl MailboxStates for States {
                 AttributeValue::N(refreshed.token_bytes.to_string()),
             ),
         ];
-        self.update(mailbox, Some(seen), changes).await
+        self.update(mailbox, Condition::Grant(Some(seen)), changes)
+            .await
+    }
+
+    async fn refused(
+        &self,
+        mailbox: &MailboxId,
+        seen: Seen<'_>,
+        connection: &Connection,
+        now: Timestamp,
+    ) -> Result<bool, StateUnavailable> {
+        let mut changes = connection_changes(connection);
+        changes.push(("probed_at", text(&now.to_string())));
+        self.update(mailbox, Condition::Refresh(seen), changes)
+            .await
+    }
+
+    async fn probed(
+        &self,
+        mailbox: &MailboxId,
+        seen: &GrantId,
+        now: Timestamp,
+    ) -> Result<bool, StateUnavailable> {
+        let changes = vec![("probed_at", text(&now.to_string()))];
+        self.update(mailbox, Condition::Grant(Some(seen)), changes)
+            .await
     }
 
     async fn pause(&self, mailbox: &MailboxId, pause: Pause) -> Result<(), StateUnavailable> {
         let paused = AttributeValue::Bool(pause == Pause::Paused);
-        self.update(mailbox, None, vec![("paused", paused)])
+        self.update(mailbox, Condition::Always, vec![("paused", paused)])
             .await
             .map(|_| ())
     }
+}
+
+fn grant_changes(grant: &GrantId, account: &Account, connection: &Connection) -> Changes {
+    let mut changes = connection_changes(connection);
+    changes.extend([
+        ("grant_id", text(grant.as_str())),
+        ("account", text(&account.name)),
+        ("tenant_id", text(&account.tenant_id)),
+        ("object_id", text(&account.object_id)),
+    ]);
+    changes
 }
 
 fn connection_changes(connection: &Connection) -> Changes {
@@ -204,6 +287,7 @@ fn read(item: &HashMap<String, AttributeValue>) -> MailboxState {
         token_bytes: item
             .get("token_bytes")
             .and_then(|value| value.as_n().ok()?.parse().ok()),
+        probed_at: time("probed_at"),
     }
 }
 

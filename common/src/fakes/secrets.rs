@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use secrecy::SecretString;
 
-use super::{Calls, lock};
+use super::{Calls, lock, turn};
 use crate::vault::{Label, Promotion, SecretStore, Stage, VaultError, Version, Versions};
 
 const CURRENT: &str = "AWSCURRENT";
@@ -70,12 +70,13 @@ impl MemorySecrets {
             .map_or(0, |secret| secret.values.len())
     }
 
-    fn within<T>(
+    async fn within<T>(
         &self,
         verb: &str,
         name: &str,
         act: impl FnOnce(&mut Secret) -> Result<T, VaultError>,
     ) -> Result<T, VaultError> {
+        turn().await;
         self.calls
             .note(verb, name)
             .map_err(|broken| unavailable(name, broken))?;
@@ -94,6 +95,7 @@ impl SecretStore for MemorySecrets {
                 labelled: secret.labels.values().cloned().map(Version).collect(),
             })
         })
+        .await
     }
 
     async fn read(
@@ -112,6 +114,7 @@ impl SecretStore for MemorySecrets {
                 Some((Version(version.clone()), value))
             }))
         })
+        .await
     }
 
     async fn put(
@@ -136,6 +139,7 @@ impl SecretStore for MemorySecrets {
             }
             Ok(())
         })
+        .await
     }
 
     async fn promote(
@@ -154,6 +158,7 @@ impl SecretStore for MemorySecrets {
             secret.make_current(&version.0);
             Ok(Promotion::Done)
         })
+        .await
     }
 }
 

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::{Calls, lock};
+use jiff::Timestamp;
+
+use super::{Calls, lock, turn};
 use crate::grant::{Account, GrantId};
 use crate::mailbox::{
-    Connection, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, StateUnavailable,
+    Connection, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, Seen, StateUnavailable,
 };
 
 /// The states of mailboxes in memory.
@@ -29,25 +31,26 @@ impl MemoryStates {
         lock(&self.states).get(mailbox).cloned().unwrap_or_default()
     }
 
-    /// Changes a state if its grant is `seen`, or in any case if there is none to compare with.
-    fn within(
+    /// Changes a state if it is as `seen` wants it.
+    async fn within(
         &self,
         verb: &str,
         mailbox: &MailboxId,
-        seen: Option<&GrantId>,
+        seen: impl FnOnce(&MailboxState) -> bool,
         act: impl FnOnce(&mut MailboxState),
     ) -> Result<bool, StateUnavailable> {
-        self.note(verb, mailbox)?;
+        self.note(verb, mailbox).await?;
         let mut states = lock(&self.states);
         let state = states.entry(mailbox.clone()).or_default();
-        let held = seen.is_none_or(|seen| state.grant_id.as_ref() == Some(seen));
+        let held = seen(state);
         if held {
             act(state);
         }
         Ok(held)
     }
 
-    fn note(&self, verb: &str, mailbox: &MailboxId) -> Result<(), StateUnavailable> {
+    async fn note(&self, verb: &str, mailbox: &MailboxId) -> Result<(), StateUnavailable> {
+        turn().await;
         self.calls
             .note(verb, mailbox)
             .map_err(|broken| StateUnavailable(Box::new(broken)))
@@ -56,7 +59,7 @@ impl MemoryStates {
 
 impl MailboxStates for MemoryStates {
     async fn state(&self, mailbox: &MailboxId) -> Result<MailboxState, StateUnavailable> {
-        self.note("read", mailbox)?;
+        self.note("read", mailbox).await?;
         Ok(self.seen(mailbox))
     }
 
@@ -72,7 +75,25 @@ impl MailboxStates for MemoryStates {
             state.account = Some(account.clone());
             state.connection = connection.clone();
         };
-        self.within("connect", mailbox, None, connect).map(|_| ())
+        self.within("connect", mailbox, |_| true, connect)
+            .await
+            .map(|_| ())
+    }
+
+    async fn adopt(
+        &self,
+        mailbox: &MailboxId,
+        seen: Option<&GrantId>,
+        (grant, account): (&GrantId, &Account),
+        connection: &Connection,
+    ) -> Result<bool, StateUnavailable> {
+        let seen = |state: &MailboxState| state.grant_id.as_ref() == seen;
+        self.within("adopt", mailbox, seen, |state| {
+            state.grant_id = Some(grant.clone());
+            state.account = Some(account.clone());
+            state.connection = connection.clone();
+        })
+        .await
     }
 
     async fn change(
@@ -81,9 +102,10 @@ impl MailboxStates for MemoryStates {
         seen: &GrantId,
         connection: &Connection,
     ) -> Result<bool, StateUnavailable> {
-        self.within("change", mailbox, Some(seen), |state| {
+        self.within("change", mailbox, of(seen), |state| {
             state.connection = connection.clone();
         })
+        .await
     }
 
     async fn refreshed(
@@ -92,15 +114,50 @@ impl MailboxStates for MemoryStates {
         seen: &GrantId,
         refreshed: &Refreshed,
     ) -> Result<bool, StateUnavailable> {
-        self.within("refreshed", mailbox, Some(seen), |state| {
+        self.within("refreshed", mailbox, of(seen), |state| {
             state.refreshed_at = Some(refreshed.at);
             state.expires_at = Some(refreshed.expires_at);
             state.token_bytes = Some(refreshed.token_bytes);
         })
+        .await
+    }
+
+    async fn refused(
+        &self,
+        mailbox: &MailboxId,
+        seen: Seen<'_>,
+        connection: &Connection,
+        now: Timestamp,
+    ) -> Result<bool, StateUnavailable> {
+        let unchanged =
+            |state: &MailboxState| of(seen.grant)(state) && state.refreshed_at == seen.refreshed_at;
+        self.within("refused", mailbox, unchanged, |state| {
+            state.connection = connection.clone();
+            state.probed_at = Some(now);
+        })
+        .await
+    }
+
+    async fn probed(
+        &self,
+        mailbox: &MailboxId,
+        seen: &GrantId,
+        now: Timestamp,
+    ) -> Result<bool, StateUnavailable> {
+        self.within("probed", mailbox, of(seen), |state| {
+            state.probed_at = Some(now);
+        })
+        .await
     }
 
     async fn pause(&self, mailbox: &MailboxId, pause: Pause) -> Result<(), StateUnavailable> {
         let set = |state: &mut MailboxState| state.paused = pause == Pause::Paused;
-        self.within("pause", mailbox, None, set).map(|_| ())
+        self.within("pause", mailbox, |_| true, set)
+            .await
+            .map(|_| ())
     }
+}
+
+fn of(seen: &GrantId) -> impl FnOnce(&MailboxState) -> bool {
+    move |state| state.grant_id.as_ref() == Some(seen)
 }

@@ -6,12 +6,12 @@
 
 use std::future::Future;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::MailboxId;
 use crate::class::Class;
-use crate::grant::{Account, GrantId};
+use crate::grant::{Account, GrantId, TokenSet};
 
 /// Everything that is known of a mailbox's condition.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,6 +30,8 @@ pub struct MailboxState {
     pub expires_at: Option<Timestamp>,
     /// The length of the access token, in octets.
     pub token_bytes: Option<u64>,
+    /// When it was last tried whether a stopped mailbox can go on.
+    pub probed_at: Option<Timestamp>,
 }
 
 /// Whether a mailbox can send.
@@ -109,6 +111,14 @@ impl Connection {
             Self::Blocked(stop)
         }
     }
+
+    /// What this state becomes when a failure is met at `now`. A class that stays keeps the time at which
+    /// it was first met.
+    #[must_use]
+    pub fn met(&self, class: Class, reason: String, now: Timestamp) -> Self {
+        let known = self.stop().filter(|stop| stop.class == class);
+        Self::stopped(class, reason, known.map_or(now, |stop| stop.since))
+    }
 }
 
 impl MailboxState {
@@ -117,6 +127,30 @@ impl MailboxState {
     pub fn is_open(&self) -> bool {
         self.connection == Connection::Active && !self.paused
     }
+
+    /// Whether it is time to try again whether a stopped mailbox can go on: at once, then after as long as
+    /// it has been stopped already, which doubles the wait, and at least once an hour.
+    #[must_use]
+    pub fn is_probe_due(&self, now: Timestamp) -> bool {
+        // Less than the five minutes between two ticks, so that one that comes early still counts.
+        const LEAST: SignedDuration = SignedDuration::from_mins(4);
+        const MOST: SignedDuration = SignedDuration::from_hours(1);
+        let (Some(stop), Some(probed_at)) = (self.connection.stop(), self.probed_at) else {
+            return true;
+        };
+        let stopped = probed_at.duration_since(stop.since);
+        // A time before the stop is of an earlier one.
+        stopped.is_negative() || now.duration_since(probed_at) >= stopped.clamp(LEAST, MOST)
+    }
+}
+
+/// What a visit had seen of a grant when it asked the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen<'a> {
+    /// The grant.
+    pub grant: &'a GrantId,
+    /// When its last refresh had succeeded.
+    pub refreshed_at: Option<Timestamp>,
 }
 
 /// What a consent or a refresh learned.
@@ -128,6 +162,16 @@ pub struct Refreshed {
     pub expires_at: Timestamp,
     /// The length of the access token, in octets.
     pub token_bytes: u64,
+}
+
+impl From<&TokenSet> for Refreshed {
+    fn from(tokens: &TokenSet) -> Self {
+        Self {
+            at: tokens.obtained_at,
+            expires_at: tokens.expires_at,
+            token_bytes: tokens.access_token.len() as u64,
+        }
+    }
 }
 
 /// Says that the table did not answer.
@@ -152,6 +196,16 @@ pub trait MailboxStates: Sync {
         connection: &Connection,
     ) -> impl Future<Output = Result<(), StateUnavailable>> + Send;
 
+    /// Records a grant that was found in the vault, unless the state speaks of another one than `seen` by now;
+    /// answers whether it did.
+    fn adopt(
+        &self,
+        mailbox: &MailboxId,
+        seen: Option<&GrantId>,
+        grant: (&GrantId, &Account),
+        connection: &Connection,
+    ) -> impl Future<Output = Result<bool, StateUnavailable>> + Send;
+
     /// Changes what is said of a grant, unless another grant came in between; answers whether it did.
     fn change(
         &self,
@@ -166,6 +220,25 @@ pub trait MailboxStates: Sync {
         mailbox: &MailboxId,
         seen: &GrantId,
         refreshed: &Refreshed,
+    ) -> impl Future<Output = Result<bool, StateUnavailable>> + Send;
+
+    /// Records at `now` what a refused refresh made of a grant, unless another grant or a successful refresh came
+    /// in between; answers whether it did.
+    fn refused(
+        &self,
+        mailbox: &MailboxId,
+        seen: Seen<'_>,
+        connection: &Connection,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, StateUnavailable>> + Send;
+
+    /// Records that it is tried at `now` whether a stopped mailbox can go on, unless another grant came in
+    /// between; answers whether it did.
+    fn probed(
+        &self,
+        mailbox: &MailboxId,
+        seen: &GrantId,
+        now: Timestamp,
     ) -> impl Future<Output = Result<bool, StateUnavailable>> + Send;
 
     /// Pauses a mailbox, or ends its pause.
@@ -206,5 +279,35 @@ mod tests {
         ] {
             assert!(!state(connection, false).is_open());
         }
+    }
+
+    #[test]
+    fn a_stopped_mailbox_is_tried_at_5_10_20_and_40_minutes_and_then_every_hour() {
+        let at = |minutes| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
+        let blocked = Connection::stopped(Class::SmtpAuthDisabled, String::new(), at(0));
+        let mut state = MailboxState {
+            connection: blocked,
+            probed_at: Some(at(-3)),
+            ..MailboxState::default()
+        };
+        let mut tried = Vec::new();
+        for tick in (5..=240).step_by(5) {
+            if state.is_probe_due(at(tick)) {
+                state.probed_at = Some(at(tick));
+                tried.push(tick);
+            }
+        }
+        assert_eq!(tried, [5, 10, 20, 40, 80, 140, 200]);
+    }
+
+    #[test]
+    fn a_class_that_stays_keeps_the_time_at_which_it_was_first_met() {
+        let at = |minutes| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
+        let met = |state: &Connection, class, minutes| state.met(class, String::new(), at(minutes));
+        let first = met(&Connection::Active, Class::SmtpAuthDisabled, 1);
+        let second = met(&first, Class::SmtpAuthDisabled, 2);
+        let third = met(&second, Class::TokenRejected, 3);
+        let since = [first, second, third].map(|state| state.stop().map(|stop| stop.since));
+        assert_eq!(since, [1, 1, 3].map(|minutes| Some(at(minutes))));
     }
 }
