@@ -110,8 +110,9 @@ pub struct TokenSet {
 }
 
 impl TokenSet {
-    /// With less life than this left a token is renewed: five ticks of the schedule.
-    pub const MARGIN: SignedDuration = SignedDuration::from_mins(25);
+    /// With less life than this left a token is renewed. An outage of 20 minutes hides four ticks; the one
+    /// after them still finds the leeway in a token that the one before them left alone.
+    pub const MARGIN: SignedDuration = SignedDuration::from_mins(30);
     /// With less life than this left a token is treated as ended, so that it cannot lapse between our
     /// check and the provider's.
     pub const LEEWAY: SignedDuration = SignedDuration::from_mins(5);
@@ -125,7 +126,7 @@ impl TokenSet {
         self.expires_at.duration_since(now) > Self::LEEWAY.min(half)
     }
 
-    /// Whether the token should be renewed: it has less left than 25 minutes, or than half of its life
+    /// Whether the token should be renewed: it has less left than 30 minutes, or than half of its life
     /// when that is shorter.
     #[must_use]
     pub fn is_due(&self, now: Timestamp) -> bool {
@@ -224,10 +225,10 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_due_before_the_last_25_minutes_and_fresh_until_the_last_5() {
+    fn a_token_is_due_in_its_last_30_minutes_and_fresh_until_the_last_5() {
         let tokens = tokens(SignedDuration::from_mins(75));
         let at = |minutes| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
-        assert!(!tokens.is_due(at(50)) && tokens.is_due(at(51)));
+        assert!(!tokens.is_due(at(45)) && tokens.is_due(at(46)));
         assert!(tokens.is_fresh(at(69)) && !tokens.is_fresh(at(70)));
     }
 
