@@ -287,9 +287,13 @@ mod tests {
         let blocked = Connection::stopped(Class::SmtpAuthDisabled, String::new(), at(0));
         let mut state = MailboxState {
             connection: blocked,
-            probed_at: Some(at(-3)),
+            probed_at: Some(at(-1)),
             ..MailboxState::default()
         };
+        assert!(
+            state.is_probe_due(at(1)),
+            "a try before the stop does not count"
+        );
         let mut tried = Vec::new();
         for tick in (5..=240).step_by(5) {
             if state.is_probe_due(at(tick)) {
