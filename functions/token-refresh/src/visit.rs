@@ -6,16 +6,22 @@
 
 use std::future::Future;
 
+use common::class::Class;
 use common::clock::Clock;
 use common::grant::{Grant, IssuedTokens, TokenSet};
 use common::mailbox::{
-    Connection, MailboxState, MailboxStates, Refreshed, Settings, StateUnavailable,
+    Activate, Connection, MailboxState, MailboxStates, Pause, Refreshed, Settings, StateUnavailable,
 };
 use common::oauth::TokenFailure;
 use common::route::Obstacle;
 use common::secret::AccessToken;
-use common::vault::{Current, Promotion, SecretStore, Vault, VaultError, Version};
+use common::vault::{Current, SecretStore, Vault, VaultError, Version};
 use serde::Serialize;
+
+mod healing;
+mod renewal;
+#[cfg(test)]
+mod tests;
 
 /// The provider, as far as a visit needs it.
 pub(crate) trait Provider: Sync {
@@ -103,29 +109,39 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Visitor<S, M, P, C
         let tokens = self.vault.tokens(mailbox).await?;
         let state = self.adopt(settings, &grant.value, state).await?;
         let (found, tokens) = match tokens {
-            Some(tokens) if !self.is_due(&grant.value, &tokens, occasion) => {
+            Some(tokens) if !self.is_due(&grant.value, &tokens, &state, occasion) => {
                 (Found::Fresh, Some(tokens.value))
             }
-            tokens => self.refresh(settings, &grant, tokens.as_ref()).await?,
+            tokens => self.renew(settings, &grant, tokens, &state).await?,
         };
-        if let Some(tokens) = tokens {
-            self.heal(settings, &grant.value, &tokens, &state).await?;
+        if let Some(tokens) = &tokens {
+            self.record(settings, &grant.value, tokens, found).await?;
         }
         Ok((found, self.states.state(mailbox).await?))
     }
 
     /// Whether the token is to be renewed. Somebody's complaint counts only about the token that is
-    /// current.
-    fn is_due(&self, grant: &Grant, tokens: &Current<TokenSet>, occasion: &Occasion) -> bool {
+    /// current; and what only a renewal can heal is tried by one.
+    fn is_due(
+        &self,
+        grant: &Grant,
+        tokens: &Current<TokenSet>,
+        state: &MailboxState,
+        occasion: &Occasion,
+    ) -> bool {
+        let now = self.clock.now();
         let complained_of = match occasion {
             Occasion::Tick => false,
             Occasion::Stale(version) => *version == tokens.version,
         };
-        complained_of || !tokens.value.is_of(grant) || tokens.value.is_due(self.clock.now())
+        complained_of
+            || !tokens.value.is_of(grant)
+            || tokens.value.is_due(now)
+            || (asks_for_renewal(&state.connection) && state.is_probe_due(now))
     }
 
     /// Writes a grant into the state that does not know it: its consent was stored, and then something
-    /// stopped before the state was.
+    /// stopped before the state was. A consent that is a moment ahead of us keeps what it wrote.
     async fn adopt(
         &self,
         settings: &Settings,
@@ -135,104 +151,50 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Visitor<S, M, P, C
         if state.grant_id.as_ref() == Some(&grant.grant_id) {
             return Ok(state);
         }
+        let mailbox = &settings.mailbox;
+        // Before the mailbox can become active, so that nothing slips out in between.
+        if settings.activate == Activate::Manual {
+            self.states.pause(mailbox, Pause::Paused).await?;
+        }
         let unproven = Connection::unproven(self.clock.now());
-        let account = &grant.account;
+        let known = (&grant.grant_id, &grant.account);
         self.states
-            .connect(&settings.mailbox, &grant.grant_id, account, &unproven)
+            .adopt(mailbox, state.grant_id.as_ref(), known, &unproven)
             .await?;
-        Ok(self.states.state(&settings.mailbox).await?)
+        Ok(self.states.state(mailbox).await?)
     }
 
-    /// Renews the token. The new refresh token is stored before the new access token, so that whatever
-    /// stops in between, the grant is kept and the next visit finds the access token due.
-    async fn refresh(
-        &self,
-        settings: &Settings,
-        grant: &Current<Grant>,
-        tokens: Option<&Current<TokenSet>>,
-    ) -> Result<(Found, Option<TokenSet>), VisitError> {
-        let mailbox = &settings.mailbox;
-        let issued = match self.provider.refresh(settings, &grant.value).await {
-            Ok(issued) => issued,
-            Err(failure) => return Ok((self.refused(settings, grant, &failure).await?, None)),
-        };
-        let (next, fresh) = grant.value.continued(issued);
-        if self.vault.refreshed(mailbox, &grant.version, &next).await? == Promotion::Lost {
-            // A newer consent, or another visit, was faster: theirs counts, ours is forgotten.
-            return Ok((Found::Refreshed, None));
-        }
-        self.vault
-            .issued(mailbox, tokens.map(|tokens| &tokens.version), &fresh)
-            .await?;
-        let refreshed = Refreshed {
-            at: fresh.obtained_at,
-            expires_at: fresh.expires_at,
-            token_bytes: fresh.access_token.len() as u64,
-        };
-        self.states
-            .refreshed(mailbox, &next.grant_id, &refreshed)
-            .await?;
-        Ok((Found::Refreshed, Some(fresh)))
-    }
-
-    /// Draws the conclusion from a refusal, if it was said of the grant that is still current.
-    async fn refused(
-        &self,
-        settings: &Settings,
-        grant: &Current<Grant>,
-        failure: &TokenFailure,
-    ) -> Result<Found, VisitError> {
-        let mailbox = &settings.mailbox;
-        let class = match failure {
-            TokenFailure::Unavailable { .. } => {
-                tracing::warn!(mailbox.id = %mailbox, reason = %failure, "the token could not be renewed yet");
-                return Ok(Found::Unavailable);
-            }
-            TokenFailure::Refused { .. } | TokenFailure::Unusable { .. } => failure.class(),
-        };
-        let current = self.vault.grant(mailbox).await?;
-        if current.is_none_or(|current| current.version != grant.version) {
-            return Ok(Found::Refreshed);
-        }
-        tracing::error!(mailbox.id = %mailbox, class = %class, reason = %failure, "the provider refuses to renew the token");
-        let stopped = Connection::stopped(class, failure.to_string(), self.clock.now());
-        self.states
-            .change(mailbox, &grant.value.grant_id, &stopped)
-            .await?;
-        Ok(Found::Refused)
-    }
-
-    /// Proves the way of a mailbox that is stopped, and lets it go on when the way is open.
-    async fn heal(
+    /// Brings the state up to the tokens that are current. It is read again for that: since the visit
+    /// began another one may have drawn its conclusions.
+    async fn record(
         &self,
         settings: &Settings,
         grant: &Grant,
         tokens: &TokenSet,
-        state: &MailboxState,
+        found: Found,
     ) -> Result<(), VisitError> {
         let mailbox = &settings.mailbox;
-        let since = match &state.connection {
-            Connection::Active => return Ok(()),
-            Connection::AwaitingConsent => self.clock.now(),
-            Connection::Blocked(stop) | Connection::NeedsConsent(stop) => stop.since,
-        };
-        let connection = match self.provider.prove(settings, &tokens.access_token).await {
-            Ok(()) => Connection::Active,
-            Err(Obstacle { class, reason }) => {
-                let known = state
-                    .connection
-                    .stop()
-                    .is_some_and(|stop| stop.class == class);
-                let since = if known { since } else { self.clock.now() };
-                Connection::stopped(class, reason, since)
-            }
-        };
-        if connection == Connection::Active {
-            tracing::info!(mailbox.id = %mailbox, "the mailbox can send again");
+        let mut state = self.states.state(mailbox).await?;
+        if state.refreshed_at.is_none_or(|at| at < tokens.obtained_at) {
+            let refreshed = Refreshed::from(tokens);
+            self.states
+                .refreshed(mailbox, &grant.grant_id, &refreshed)
+                .await?;
+            state = self.states.state(mailbox).await?;
         }
-        self.states
-            .change(mailbox, &grant.grant_id, &connection)
-            .await?;
-        Ok(())
+        self.heal(settings, grant, tokens, &state, found).await
+    }
+}
+
+/// Whether a stop is one that only a renewed token can end: the provider refused to renew it, or the consent
+/// behind it is in doubt.
+fn asks_for_renewal(connection: &Connection) -> bool {
+    match connection {
+        Connection::AwaitingConsent | Connection::Active => false,
+        Connection::NeedsConsent(_) => true,
+        Connection::Blocked(stop) => matches!(
+            stop.class,
+            Class::ClientCredentialRefused | Class::AppMisconfigured
+        ),
     }
 }
