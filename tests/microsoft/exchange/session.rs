@@ -1,5 +1,6 @@
 //! One dialogue with one client.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use smtp_proto::{
@@ -43,7 +44,7 @@ enum Course {
 struct Session {
     shared: Arc<Shared>,
     number: u64,
-    peer: String,
+    peer: SocketAddr,
     wire: Wire,
     is_greeted: bool,
     is_encrypted: bool,
@@ -99,8 +100,8 @@ impl Drop for Open {
     }
 }
 
-pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: String) {
-    let number = shared.log.open(shared.world.clock.now());
+pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
+    let number = shared.log.open(peer, shared.world.clock.now());
     let open = Open {
         shared: Arc::clone(&shared),
         number,
@@ -232,10 +233,15 @@ impl Session {
         self.transaction = None;
         if is_extended {
             let limits = lock(&self.shared.limits).clone();
-            let list = words::ehlo(&self.peer, self.is_encrypted, &limits, &self.withheld);
+            let list = words::ehlo(
+                &self.peer.ip().to_string(),
+                self.is_encrypted,
+                &limits,
+                &self.withheld,
+            );
             self.say(&list);
         } else {
-            self.say(&words::helo(&self.peer));
+            self.say(&words::helo(&self.peer.ip().to_string()));
         }
         Ok(())
     }
