@@ -1,5 +1,6 @@
 //! What the session promises, against peers that answer, delay, split, inject and drop as they are told.
 
+mod lies;
 mod opening;
 mod peer;
 mod transactions;

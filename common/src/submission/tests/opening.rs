@@ -7,7 +7,7 @@ use super::{
 };
 use crate::secret::AccessToken;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, sync::Mutex};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket},
@@ -154,6 +154,61 @@ async fn a_session_goes_from_greeting_to_goodbye() {
     );
     assert_eq!(after.lines.last().unwrap(), "QUIT");
     assert_eq!(after.messages.len(), 2);
+}
+
+/// Collects what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_tells_the_dialogue_without_token_content_or_address() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _logged = tracing::subscriber::set_default(subscriber);
+
+    let mut encrypted = signed_in();
+    encrypted.extend([
+        Hear("DATA"),
+        say("250 2.1.0 ok\r\n250 2.1.5 ok\r\n354 go"),
+        HearMessage,
+        say("554 5.2.252 no canary"),
+    ]);
+    let (server, _peer) = peer_over_tls(clear(), encrypted).await;
+    let mut session = Session::open(&server, USER, &token()).await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let _refused = session
+        .submit(&envelope(1), b"Subject: canary\r\n\r\ncanary\r\n", deadline)
+        .await
+        .unwrap();
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for told in [
+        r#"stage="greeting" verb="" reply.code=220"#,
+        r#"stage="token" verb="" reply.code=235 reply.enhanced="2.7.0""#,
+        r#"stage="mail" verb="MAIL" reply.code=250 reply.enhanced="2.1.0" duration_ms="#,
+        r#"stage="body" verb="" reply.code=554 reply.enhanced="5.2.252""#,
+    ] {
+        assert!(log.contains(told), "{told} is missing in {log}");
+    }
+    for secret in ["canary", &STANDARD.encode("canary"), USER, "fabrikam"] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
 }
 
 #[tokio::test]

@@ -57,6 +57,7 @@ async fn check_bdat(mail: &str, rcpt: &[&str], last: &str, expected: &str) {
 }
 
 const OK: &str = "250 2.1.0 OK";
+const QUEUED: &str = "250 2.0.0 queued";
 const GO: &str = "354 go";
 
 #[tokio::test(start_paused = true)]
@@ -103,9 +104,9 @@ async fn every_further_message_takes_as_few_flights() {
                 Hear("DATA"),
                 say(&replies(OK, &[OK], &[GO])),
                 HearMessage,
-                say(OK),
+                say(QUEUED),
             ],
-            Transfer::Bdat => vec![Hear("RCPT"), HearChunk, say(&replies(OK, &[OK], &[OK]))],
+            Transfer::Bdat => vec![Hear("RCPT"), HearChunk, say(&replies(OK, &[OK], &[QUEUED]))],
         };
         let script = once
             .iter()
@@ -120,7 +121,7 @@ async fn every_further_message_takes_as_few_flights() {
         }
         let last = scene.submit(&envelope(1), MESSAGE).await;
         let ended = scene.end(last).await;
-        assert_eq!(ended.in_short(), "accepted 250 2.1.0 OK [A], goes on");
+        assert_eq!(ended.in_short(), "accepted 250 2.0.0 queued [A], goes on");
         assert_eq!(
             (ended.heard.messages.len(), ended.heard.flights),
             (5, 5 * flights),
@@ -373,6 +374,22 @@ async fn a_chunk_for_nobody_is_not_accepted_even_if_the_server_says_so() {
         &[OK],
         OK,
         "refused at mail: 550 5.7.60 no [R]",
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_about_an_address_is_not_the_reply_to_a_chunk() {
+    let expected = "unknown: violation the reply to another command at bdat [?]";
+    check_bdat(OK, &["250 2.1.5 OK"], "250 2.1.5 OK", expected).await;
+    let expected = "unknown: violation more replies than commands at bdat [?]";
+    check_bdat(OK, &["250 OK"], "250 OK\r\n250 2.0.0 queued", expected).await;
+    // A server may be closing.
+    check_bdat(
+        OK,
+        &[OK],
+        "250 queued\r\n421 bye",
+        "accepted 250 queued [A]",
     )
     .await;
 }
