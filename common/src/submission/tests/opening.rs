@@ -173,6 +173,9 @@ impl std::io::Write for Log {
 
 #[tokio::test]
 async fn the_log_tells_the_dialogue_without_token_content_or_address() {
+    // With a single subscriber alive, tracing asks whichever thread meets a log line first whether anybody
+    // listens, and remembers its answer; with two it asks both.
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
