@@ -61,6 +61,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         message: &[u8],
         deadline: Instant,
     ) -> (Result<Submission, Failure>, Option<Self>) {
+        if deadline <= Instant::now() {
+            let late = Failure::new(Stage::Mail, Cause::Deadline);
+            return (Err(late), Some(self));
+        }
         let body = Body::new(message);
         let opening = match commands::opening(&self.offered, envelope, Some(&body)) {
             Ok(opening) => self.reset_first(opening),

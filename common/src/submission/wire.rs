@@ -137,7 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Sends a flight and hands each of its replies, in order, to `take`.
     ///
-    /// `take` answers whether to read on. When it ends the flight early the rest is not written, and the
+    /// Nothing is written once the deadline has passed. `take` answers whether to read on. When it ends the flight early the rest is not written, and the
     /// connection is of no further use.
     pub(super) async fn exchange(
         &mut self,
@@ -153,6 +153,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             return Err(self.unasked(first));
         }
         let begun = Instant::now();
+        if self.deadline.is_some_and(|deadline| deadline <= begun) {
+            return Err(Failure::new(first, Cause::Deadline));
+        }
         let mut incoming = Incoming {
             replies: &mut self.replies,
             timeouts: self.timeouts,

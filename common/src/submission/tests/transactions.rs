@@ -668,6 +668,37 @@ async fn a_hang_at_any_command_ends_at_its_own_limit() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_begun_after_the_deadline() {
+    let scene = Scene::set(EXCHANGE, server(Transfer::Bdat), vec![Hang]);
+    let dialogue = scene.dialogue.unwrap();
+    let (result, dialogue) = dialogue.submit(&envelope(1), MESSAGE, Instant::now()).await;
+    assert_eq!(kind(&result.unwrap_err()), "deadline at mail");
+    drop(dialogue.expect("the connection goes on"));
+    assert_eq!(scene.peer.await.unwrap().rest, b"");
+
+    // The 354 comes in time, and too late for the message.
+    let script = vec![Hear("DATA"), say(&replies(OK, &[OK], &[GO])), Hang];
+    let scene = Scene::set(EXCHANGE, server(Transfer::Data), script);
+    let deadline = Instant::now() + Duration::from_nanos(1);
+    let submission = async {
+        let envelope = envelope(1);
+        scene
+            .dialogue
+            .unwrap()
+            .submit(&envelope, MESSAGE, deadline)
+            .await
+            .0
+    };
+    let clock = async {
+        tokio::task::yield_now().await;
+        tokio::time::advance(Duration::from_millis(1)).await;
+    };
+    let (result, ()) = tokio::join!(submission, clock);
+    assert!(matches!(result.unwrap_err().cause, Cause::Deadline));
+    assert_eq!(scene.peer.await.unwrap().messages.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dropped_submission_takes_the_connection_with_it() {
     let mut scene = Scene::set(
         EXCHANGE,
