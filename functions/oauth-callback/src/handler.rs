@@ -18,7 +18,7 @@ use common::telemetry::chain;
 use crate::answer::{Forms, page, see_other};
 use crate::event::{Answer, Method, Origin, Request};
 use crate::flow::{self, Code};
-use crate::pages::{Continue, Message, ResultPage, Start};
+use crate::pages::{Continue, Message, Permission, ResultPage, Start};
 use crate::ports::{Missing, Ports};
 use crate::words::Notice;
 use crate::{cookie, refusals};
@@ -115,6 +115,7 @@ async fn start(ports: &impl Ports, request: &Request) -> Result<Answer, Notice> 
         &Start {
             about: settings.concerning(),
             prompt: entry.prompt,
+            permission: Permission::of(&settings.scopes),
         },
         Forms::ToOurselves,
     ))

@@ -3,6 +3,7 @@
 use askama::Template;
 use common::class::{Class, Concerning};
 use common::consent::{Check, Ending, Kept, Prompt, Queue, Refusal};
+use common::mailbox::Scopes;
 use url::Url;
 
 use crate::answer::STYLE;
@@ -14,6 +15,25 @@ use crate::words::{self, Notice};
 pub(crate) struct Start<'a> {
     pub(crate) about: Concerning<'a>,
     pub(crate) prompt: Prompt,
+    pub(crate) permission: Permission,
+}
+
+/// What the person is asked to permit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Permission {
+    SendOnly,
+    SendAndMore,
+}
+
+impl Permission {
+    pub(crate) fn of(scopes: &Scopes) -> Self {
+        let is_harmless = |scope: &str| Scopes::allow_sending(scope) || !scope.contains('/');
+        if scopes.iter().all(is_harmless) {
+            Self::SendOnly
+        } else {
+            Self::SendAndMore
+        }
+    }
 }
 
 /// Leads to the provider.
@@ -53,6 +73,8 @@ pub(crate) struct ResultPage<'a> {
     checks: Vec<Line>,
     kept: Option<&'a Kept>,
     large: Option<String>,
+    /// Whether to say that the mailbox is as it was.
+    is_unchanged: bool,
     again: Option<&'a Url>,
     ask_for_link: bool,
     admin: Option<&'a Url>,
@@ -96,7 +118,7 @@ impl CheckResult {
             Self::Passed => "yes",
             Self::Failed => "no",
             Self::Waits => "waits",
-            Self::NotReached => "not checked",
+            Self::NotReached => "not reached",
         }
     }
 
@@ -113,7 +135,8 @@ impl CheckResult {
         match self {
             Self::Passed => "good",
             Self::Failed => "bad",
-            Self::Waits | Self::NotReached => "wait",
+            Self::Waits => "wait",
+            Self::NotReached => "quiet",
         }
     }
 }
@@ -138,6 +161,7 @@ impl<'a> ResultPage<'a> {
             checks: Vec::new(),
             kept: None,
             large: None,
+            is_unchanged: false,
             again: None,
             ask_for_link: false,
             admin: None,
@@ -177,6 +201,7 @@ impl<'a> ResultPage<'a> {
                 tone: Tone::Bad,
                 paragraphs: words::paragraphs(*refusal, &about),
                 checks: refusal_lines(*refusal),
+                is_unchanged: *refusal != Refusal::NotStored,
                 again,
                 ask_for_link: again.is_none(),
                 admin: admin.filter(|_| words::needs_approval(*refusal)),
@@ -207,16 +232,22 @@ fn connected(queue: Queue, mailbox: &str) -> Vec<String> {
     vec![mail, "You can close this page.".to_owned()]
 }
 
-/// Every check up to the failed one passed, and those after it were not made.
+/// Every check up to the failed one passed, and those after it were not made. Mail waits where there is a grant and
+/// no open queue.
 fn lines(failed: Option<Check>, queue: Option<Queue>) -> Vec<Line> {
+    let mail = match (failed, queue) {
+        (_, Some(Queue::Open)) => CheckResult::Passed,
+        (Some(Check::MailServer), _) | (_, Some(Queue::Opening | Queue::Paused)) => {
+            CheckResult::Waits
+        }
+        (_, None) => CheckResult::NotReached,
+    };
     let line = |check| Line {
         what: words::check(check),
         result: match failed {
+            _ if check == Check::Queue => mail,
             Some(failed) if check == failed => CheckResult::Failed,
             Some(failed) if check > failed => CheckResult::NotReached,
-            Some(_) | None if check == Check::Queue && queue != Some(Queue::Open) => {
-                CheckResult::Waits
-            }
             Some(_) | None => CheckResult::Passed,
         },
     };

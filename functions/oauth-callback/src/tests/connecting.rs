@@ -261,3 +261,20 @@ async fn pages_below_a_path_of_their_host_are_found_with_and_without_it() {
         assert!(answer.body.contains("A link is needed"), "{path}");
     }
 }
+
+#[tokio::test]
+async fn the_page_promises_only_what_the_scopes_hold_to() {
+    let world = World::new();
+    let link = world.link().await;
+    let page = Person::new(&world).get(&link).await;
+    assert!(page.body.contains("Not to read any."), "{}", page.body);
+    world.set_settings(
+        r#""scopes":"https://outlook.office.com/IMAP.AccessAsUser.All https://outlook.office.com/SMTP.Send offline_access openid profile""#,
+    );
+    let page = Person::new(&world).get(&link).await;
+    assert!(
+        !page.body.contains("Not to read any.") && page.body.contains("asks for more"),
+        "{}",
+        page.body
+    );
+}

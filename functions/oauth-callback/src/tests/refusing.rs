@@ -18,6 +18,7 @@ async fn check(spoil: impl FnOnce(&mut Answers), title: &str, remedy: &str) {
         page.body
     );
     assert!(page.body.contains(remedy), "{remedy}: {}", page.body);
+    assert!(page.body.contains("Nothing was stored"), "{}", page.body);
     assert!(page.body.contains(">Try again</a>"), "{}", page.body);
     world.assert_nothing_stored();
 }

@@ -25,6 +25,7 @@ async fn a_mail_server_that_refuses_leaves_the_grant_and_the_remedy() {
         "nobody has to sign in again",
         "The mail server lets the mailbox sign in: <b>no</b>",
         "The permission is stored: <b>yes</b>",
+        "Mail that waits is sent: <b>waits</b>",
     ] {
         assert!(page.body.contains(words), "{words}: {}", page.body);
     }
