@@ -9,15 +9,18 @@ mod access_token;
 mod admin_consent;
 mod answer;
 mod authorize;
+mod client;
 mod discovery;
 mod faults;
 mod grants;
 mod keys;
 mod pages;
+mod parameters;
 mod record;
 mod scope;
 mod sign_in;
 mod token;
+mod tokens;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;

@@ -259,6 +259,35 @@ async fn where_only_administrators_may_consent_a_user_comes_back_without() {
 }
 
 #[tokio::test]
+async fn reading_mail_needs_an_administrator_and_sending_does_not() {
+    let trial = Trial::start().await;
+    let both =
+        "https://outlook.office.com/SMTP.Send https://outlook.office.com/IMAP.AccessAsUser.All";
+    let url = trial.authorize_url(&[("scope", both)]);
+    let answer = trial
+        .person("anna@contoso.com")
+        .sign_in(&url)
+        .await
+        .unwrap();
+    assert!(field(&answer, "error_description").starts_with("AADSTS90094: "));
+    let answer = trial
+        .person("admin@contoso.com")
+        .sign_in(&url)
+        .await
+        .unwrap();
+    assert!(answer.get("code").is_some());
+    let app = &trial.app.client_id;
+    let change = |app: &mut App| app.consent = ConsentPolicy::Users;
+    trial.microsoft.directory().change_app(app, change).unwrap();
+    let answer = trial
+        .person("anna@contoso.com")
+        .sign_in(&url)
+        .await
+        .unwrap();
+    assert!(answer.get("code").is_some());
+}
+
+#[tokio::test]
 async fn the_pages_can_live_at_another_origin() {
     let trial = Trial::with(Options {
         entra_host: "login.localhost".to_owned(),
