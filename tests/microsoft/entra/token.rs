@@ -188,14 +188,7 @@ impl Shared {
     }
 
     fn record(&self, tenant: &str, parameters: &Parameters, outcome: TokenOutcome) {
-        self.count(|counters| {
-            match parameters.grant_type {
-                Some(GrantType::AuthorizationCode) => counters.code_redemptions += 1,
-                Some(GrantType::RefreshToken) => counters.refreshes += 1,
-                None => {}
-            }
-            counters.issued += u64::from(outcome == TokenOutcome::Issued);
-        });
+        let is_issued = outcome == TokenOutcome::Issued;
         let names = parameters.pairs.iter().map(|(name, _)| name.clone());
         lock(&self.token_requests).push(TokenRequest {
             at: self.clock.now(),
@@ -207,6 +200,15 @@ impl Shared {
             scope: parameters.get("scope").map(str::to_owned),
             parameters: names.collect(),
             outcome,
+        });
+        // Whoever waits for the count finds the request.
+        self.count(|counters| {
+            match parameters.grant_type {
+                Some(GrantType::AuthorizationCode) => counters.code_redemptions += 1,
+                Some(GrantType::RefreshToken) => counters.refreshes += 1,
+                None => {}
+            }
+            counters.issued += u64::from(is_issued);
         });
     }
 }

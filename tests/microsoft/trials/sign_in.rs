@@ -19,6 +19,11 @@ async fn a_consent_comes_back_as_a_form() {
     assert_eq!(answer.get("state"), Some("the <state>"));
     assert!(answer.get("code").is_some() && answer.get("error").is_none());
     assert!(!format!("{answer:?}").contains(answer.get("code").unwrap()));
+
+    let visit = &trial.microsoft.entra().authorize_requests()[0];
+    assert_eq!(visit.login_hint.as_deref(), Some("billing@contoso.com"));
+    assert_eq!(visit.code_challenge_method.as_deref(), Some("S256"));
+    assert!(visit.parameters.contains(&"nonce".to_owned()) && visit.prompt.is_none());
 }
 
 #[tokio::test]
