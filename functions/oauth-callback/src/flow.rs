@@ -225,6 +225,10 @@ async fn settle(
     let now = || ports.clock().now();
     let states = ports.states();
     let settled = async {
+        // Before anything can make the mailbox active, so that nothing slips out in between.
+        if settings.activate == Activate::Manual {
+            states.pause(mailbox, Pause::Paused).await?;
+        }
         let unproven = Connection::unproven(now());
         states
             .connect(mailbox, &grant.grant_id, &grant.account, &unproven)
@@ -247,10 +251,6 @@ async fn settle(
         });
         match proof {
             Ok(()) => {
-                // Before the mailbox is active, so that nothing slips out in between.
-                if settings.activate == Activate::Manual {
-                    states.pause(mailbox, Pause::Paused).await?;
-                }
                 states
                     .change(mailbox, &grant.grant_id, &Connection::Active)
                     .await?;

@@ -9,7 +9,7 @@ use std::future::Future;
 use common::clock::Clock;
 use common::grant::{Grant, IssuedTokens, TokenSet};
 use common::mailbox::{
-    Connection, MailboxState, MailboxStates, Refreshed, Settings, StateUnavailable,
+    Activate, Connection, MailboxState, MailboxStates, Pause, Refreshed, Settings, StateUnavailable,
 };
 use common::oauth::TokenFailure;
 use common::route::Obstacle;
@@ -134,6 +134,9 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Visitor<S, M, P, C
     ) -> Result<MailboxState, VisitError> {
         if state.grant_id.as_ref() == Some(&grant.grant_id) {
             return Ok(state);
+        }
+        if settings.activate == Activate::Manual {
+            self.states.pause(&settings.mailbox, Pause::Paused).await?;
         }
         let unproven = Connection::unproven(self.clock.now());
         let account = &grant.account;
