@@ -114,3 +114,21 @@ async fn a_refused_message_says_nothing_against_bdat() {
     let _refused = scene.submit(&envelope(1), MESSAGE).await.unwrap();
     assert_eq!(server.current_transfer(), Transfer::Bdat);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_large_message_waits_for_its_recipients() {
+    let message = b"a line of the message\r\n".repeat(20_000);
+    let script = vec![
+        Hear("RCPT"),
+        say(&replies(OK, &["550 5.1.1 no"], &[])),
+        Hang,
+    ];
+    let mut scene = Scene::set(EXCHANGE, server(Transfer::Bdat), script);
+    let result = scene.submit(&envelope(1), &message).await;
+    let ended = scene.end(result).await;
+    assert_eq!(
+        ended.in_short(),
+        "refused at rcpt: 550 5.1.1 no [R], goes on"
+    );
+    assert_eq!(ended.heard.rest, b"");
+}

@@ -115,6 +115,27 @@ async fn a_message_cut_in_its_middle_took_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_cut_within_its_last_write_is_unknown() {
+    // What has left our hands may have arrived, however little of it the peer says it has read.
+    let message = b"a line of the message\r\n".repeat(1_000);
+    let (ours, theirs) = tokio::io::duplex(4096);
+    let script = vec![
+        Hear("DATA"),
+        say(&replies(OK, &[OK], &[GO])),
+        HearOctets(100),
+    ];
+    let server = server(Transfer::Data);
+    let dialogue = Dialogue::new(Wire::new(ours, server.timeouts), offered(EXCHANGE), server);
+    let mut scene = Scene {
+        dialogue: Some(dialogue),
+        peer: tokio::spawn(play(theirs, script)),
+    };
+    let result = scene.submit(&envelope(1), &message).await;
+    let ended = scene.end(result).await;
+    assert_eq!(ended.in_short(), "unknown: io BrokenPipe at body [?]");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refusal_in_the_middle_of_the_message_is_heard() {
     let message = b"a line of the message\r\n".repeat(100_000);
     let refusal = "552 5.3.4 too large";

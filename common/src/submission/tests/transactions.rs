@@ -126,6 +126,27 @@ async fn a_reset_shares_the_flight_of_the_next_message() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reset_follows_a_refused_message() {
+    let script = vec![
+        Hear("DATA"),
+        say(&replies(OK, &[OK], &[GO])),
+        HearMessage,
+        say("554 5.6.0 no"),
+        Hear("RSET"),
+        Hear("DATA"),
+        say(&replies(OK, &[OK, OK], &[GO])),
+        HearMessage,
+        say(QUEUED),
+        Hang,
+    ];
+    let mut scene = Scene::set(EXCHANGE, server(Transfer::Data), script);
+    let _refused = scene.submit(&envelope(1), MESSAGE).await.unwrap();
+    let last = scene.submit(&envelope(1), MESSAGE).await;
+    let ended = scene.end(last).await;
+    assert_eq!(ended.in_short(), "accepted 250 2.0.0 queued [A], goes on");
+}
+
+#[tokio::test(start_paused = true)]
 async fn replies_may_come_octet_by_octet() {
     let script = vec![
         Hear("DATA"),
