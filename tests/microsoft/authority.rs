@@ -120,10 +120,11 @@ impl Authority {
     }
 
     /// A TLS server configuration that shows the certificate for the name the client asks for.
-    pub(super) fn server_config(
-        self: &Arc<Self>,
-        protocols: &[&[u8]],
-    ) -> Result<Arc<ServerConfig>> {
+    ///
+    /// # Errors
+    ///
+    /// When the TLS library refuses its own defaults.
+    pub fn server_config(self: &Arc<Self>, protocols: &[&[u8]]) -> Result<Arc<ServerConfig>> {
         let by_name = ByName {
             authority: Arc::clone(self),
             issued: Mutex::default(),

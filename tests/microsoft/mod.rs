@@ -139,7 +139,7 @@ impl Microsoft {
 
     /// The authority to trust.
     #[must_use]
-    pub fn authority(&self) -> &Authority {
+    pub fn authority(&self) -> &Arc<Authority> {
         &self.authority
     }
 

@@ -1,3 +1,54 @@
-//! Everything that a person runs, behind one IAM permission
+//! Everything that a person runs, behind one IAM permission: `lambda:InvokeFunction` on this function.
 
-fn main() {}
+mod answer;
+mod check;
+mod handler;
+mod request;
+
+use std::sync::Arc;
+
+use common::aws::{self, ConsentTable, Functions, Mappings, Parameters, Queues, Secrets, States};
+use common::config::{LOG_LEVEL, PUBLIC_URL, Reader, process_environment};
+use common::consent::PublicUrl;
+use common::vault::Vault;
+use common::{telemetry, tls};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use tracing::level_filters::LevelFilter;
+
+use crate::handler::Operator;
+use crate::request::Request;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let mut reader = Reader::new(process_environment);
+    let environment = reader.environment();
+    let public_url = reader.required(PUBLIC_URL, |url| {
+        PublicUrl::parse(url).map_err(|fault| fault.to_string())
+    });
+    let level = reader.optional(LOG_LEVEL, |level| {
+        level.parse().map_err(|_| "is not a level".to_owned())
+    });
+    let (environment, public_url) = reader.finish(environment.zip(public_url))?;
+    telemetry::start(level.unwrap_or(LevelFilter::INFO));
+
+    let config = aws::load().await;
+    let stack = environment.stack;
+    let operator = &Operator {
+        parameters: Parameters::new(&config, stack.clone()),
+        states: States::new(&config, environment.table.clone()),
+        consents: ConsentTable::new(&config, environment.table),
+        vault: Vault::new(Secrets::new(&config), stack.clone()),
+        queues: Queues::new(&config),
+        mappings: Mappings::new(&config),
+        functions: Functions::new(&config),
+        tls: Arc::new(tls::client_config(
+            environment.trusted_certificate.as_deref(),
+        )?),
+        public_url,
+        stack,
+    };
+    run(service_fn(move |event: LambdaEvent<Request>| async move {
+        operator.handle(event.payload).await.map_err(Error::from)
+    }))
+    .await
+}

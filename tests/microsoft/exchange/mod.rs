@@ -102,7 +102,6 @@ impl Exchange {
                     // A failed accept concerns one connection, which is gone.
                     let Ok((stream, peer)) = accepted else { continue };
                     if stream.set_nodelay(true).is_ok() {
-                        let peer = peer.ip().to_string();
                         sessions.spawn(session::serve(Arc::clone(&self.shared), stream, peer));
                     }
                 }

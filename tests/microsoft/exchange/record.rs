@@ -1,6 +1,7 @@
 //! What happened at the simulated Exchange: connections, commands, flights.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -12,6 +13,8 @@ use tokio::sync::watch;
 pub struct Connection {
     /// Counts from 1.
     pub number: u64,
+    /// The client's end of it.
+    pub peer: SocketAddr,
     /// When it was accepted.
     pub opened_at: Timestamp,
     /// When it ended; `None` while it is open.
@@ -59,12 +62,13 @@ struct State {
 
 impl Log {
     /// Notes a new connection and gives it its number.
-    pub(super) fn open(&self, now: Timestamp) -> u64 {
+    pub(super) fn open(&self, peer: SocketAddr, now: Timestamp) -> u64 {
         let mut number = 0;
         self.state.send_modify(|state| {
             number = state.connections.len() as u64 + 1;
             state.connections.push(Connection {
                 number,
+                peer,
                 opened_at: now,
                 closed_at: None,
                 encrypted: false,

@@ -4,6 +4,7 @@ mod course;
 mod opening;
 mod transaction;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use smtp_proto::{Error, Request};
@@ -34,7 +35,7 @@ impl From<Gone> for End {
 struct Session {
     shared: Arc<Shared>,
     number: u64,
-    peer: String,
+    peer: SocketAddr,
     wire: Wire,
     is_greeted: bool,
     is_encrypted: bool,
@@ -67,8 +68,8 @@ impl Drop for Open {
     }
 }
 
-pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: String) {
-    let number = shared.log.open(shared.world.clock.now());
+pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
+    let number = shared.log.open(peer, shared.world.clock.now());
     let open = Open {
         shared: Arc::clone(&shared),
         number,

@@ -1,0 +1,44 @@
+//! The adapters to AWS. SDK types live here and nowhere else.
+
+mod consents;
+mod functions;
+mod ledger;
+mod mappings;
+mod parameters;
+mod queues;
+mod secrets;
+mod states;
+
+use std::error::Error;
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+
+pub use self::consents::ConsentTable;
+pub use self::functions::{Functions, InvokeError};
+pub use self::ledger::Ledger;
+pub use self::mappings::{Mapping, MappingError, Mappings, Valve};
+pub use self::parameters::{Parameters, SettingsError};
+pub use self::queues::{Depth, QueueError, Queues};
+pub use self::secrets::{ClientSecretError, Secrets};
+pub use self::states::States;
+
+/// The configuration that every client of a function shares.
+///
+/// A call may take 4 seconds and, with its retries, 12: no function may hang on AWS.
+pub async fn load() -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(4))
+        .operation_timeout(Duration::from_secs(12))
+        .build();
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .timeout_config(timeouts)
+        .load()
+        .await
+}
+
+/// An error of the SDK as a `source`. It is boxed here so that no foreign type travels.
+fn boxed(error: impl Error + Send + Sync + 'static) -> Box<dyn Error + Send + Sync> {
+    Box::new(error)
+}

@@ -1,0 +1,117 @@
+//! The settings of mailboxes in the parameter store.
+
+use aws_config::SdkConfig;
+use aws_sdk_ssm::Client;
+use aws_sdk_ssm::operation::get_parameter::GetParameterError;
+
+use super::boxed;
+use crate::mailbox::{InvalidSettings, MailboxId, Settings};
+use crate::naming::StackName;
+
+/// The parameters of a stack.
+#[derive(Debug, Clone)]
+pub struct Parameters {
+    client: Client,
+    stack: StackName,
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The stack has no such mailbox.
+    #[error("there is no mailbox {0} in this stack")]
+    NoMailbox(MailboxId),
+    /// The settings are faulty.
+    #[error("mailbox {mailbox}: {fault}")]
+    Invalid {
+        /// The mailbox.
+        mailbox: MailboxId,
+        /// Everything that is wrong.
+        fault: InvalidSettings,
+    },
+    /// The parameter store did not answer.
+    #[error("the settings cannot be reached")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Parameters {
+    /// The parameters of `stack`.
+    #[must_use]
+    pub fn new(config: &SdkConfig, stack: StackName) -> Self {
+        Self {
+            client: Client::new(config),
+            stack,
+        }
+    }
+
+    /// Reads the settings of a mailbox.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such mailbox, its settings are faulty, or the store does not answer.
+    pub async fn settings(&self, mailbox: &MailboxId) -> Result<Settings, SettingsError> {
+        let json = self
+            .parameter(mailbox, &self.stack.settings_parameter(mailbox))
+            .await?;
+        let invalid = |fault| SettingsError::Invalid {
+            mailbox: mailbox.clone(),
+            fault,
+        };
+        Settings::parse(mailbox.clone(), &json).map_err(invalid)
+    }
+
+    /// Reads the id of a mailbox's event source mapping.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such mailbox or the store does not answer.
+    pub async fn mapping(&self, mailbox: &MailboxId) -> Result<String, SettingsError> {
+        self.parameter(mailbox, &self.stack.mapping_parameter(mailbox))
+            .await
+    }
+
+    /// The ids of all mailboxes of the stack, in order.
+    ///
+    /// # Errors
+    ///
+    /// When the store does not answer.
+    pub async fn mailboxes(&self) -> Result<Vec<MailboxId>, SettingsError> {
+        let path = self.stack.mailboxes_path();
+        let mut pages = self
+            .client
+            .get_parameters_by_path()
+            .path(&path)
+            .recursive(true)
+            .into_paginator()
+            .send();
+        let mut mailboxes = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| SettingsError::Unavailable(boxed(error)))?;
+            let names = page
+                .parameters
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|parameter| parameter.name);
+            mailboxes.extend(names.filter_map(|name| {
+                let mailbox = name.strip_prefix(&path)?.strip_suffix("/settings")?;
+                MailboxId::parse(mailbox).ok()
+            }));
+        }
+        mailboxes.sort();
+        Ok(mailboxes)
+    }
+
+    async fn parameter(&self, mailbox: &MailboxId, name: &str) -> Result<String, SettingsError> {
+        let answer = self.client.get_parameter().name(name).send().await;
+        let answer = answer.map_err(|error| match error.as_service_error() {
+            Some(GetParameterError::ParameterNotFound(_)) => {
+                SettingsError::NoMailbox(mailbox.clone())
+            }
+            Some(_) | None => SettingsError::Unavailable(boxed(error)),
+        })?;
+        answer
+            .parameter
+            .and_then(|parameter| parameter.value)
+            .ok_or_else(|| SettingsError::NoMailbox(mailbox.clone()))
+    }
+}

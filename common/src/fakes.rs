@@ -1,0 +1,75 @@
+//! Stores in memory that behave as the real ones do, for tests.
+//!
+//! A fake keeps the rules that the code relies on (labels move by compare-and-set, a condition that does not
+//! hold changes nothing) and can be told to break at a chosen call. It is shared by its clones, so that a test
+//! keeps one and hands out the other.
+
+mod consents;
+mod ledger;
+mod secrets;
+mod states;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use self::consents::MemoryConsents;
+pub use self::ledger::MemoryLedger;
+pub use self::secrets::MemorySecrets;
+pub use self::states::MemoryStates;
+
+/// What a fake was asked, in order, and the call at which it breaks.
+#[derive(Debug, Clone, Default)]
+pub struct Calls(Arc<Mutex<Record>>);
+
+#[derive(Debug, Default)]
+struct Record {
+    made: Vec<String>,
+    breaks_at: Option<usize>,
+}
+
+/// What a fake answers at the call that it was told to break at.
+#[derive(Debug, thiserror::Error)]
+#[error("told to break")]
+pub struct Broken;
+
+impl Calls {
+    /// The calls made so far, each as its verb and its object.
+    #[must_use]
+    pub fn made(&self) -> Vec<String> {
+        lock(&self.0).made.clone()
+    }
+
+    /// Forgets the calls made so far.
+    pub fn forget(&self) {
+        lock(&self.0).made.clear();
+    }
+
+    /// Breaks at the call after the next `calls`, before it does anything, and at every call from then on, until
+    /// [`Calls::repair`].
+    pub fn break_after(&self, calls: usize) {
+        let mut record = lock(&self.0);
+        record.breaks_at = Some(record.made.len() + calls);
+    }
+
+    /// Breaks no more.
+    pub fn repair(&self) {
+        lock(&self.0).breaks_at = None;
+    }
+
+    /// Notes a call.
+    ///
+    /// # Errors
+    ///
+    /// When this call was told to break; then it is not noted.
+    pub fn note(&self, verb: &str, object: impl std::fmt::Display) -> Result<(), Broken> {
+        let mut record = lock(&self.0);
+        if record.breaks_at.is_some_and(|at| record.made.len() >= at) {
+            return Err(Broken);
+        }
+        record.made.push(format!("{verb} {object}"));
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,16 @@
+//! A connected mailbox: its id, its settings, and the state it is in.
+
+mod cloud;
+mod fields;
+mod id;
+mod scopes;
+mod settings;
+mod state;
+
+pub use self::cloud::Cloud;
+pub use self::id::{InvalidMailboxId, MailboxId};
+pub use self::scopes::{InvalidScopes, Scopes};
+pub use self::settings::{Activate, Fault, InvalidSettings, Settings, SmtpServer, Tenant};
+pub use self::state::{
+    Connection, MailboxState, MailboxStates, Pause, Refreshed, StateUnavailable, Stop,
+};

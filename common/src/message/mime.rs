@@ -1,0 +1,139 @@
+//! The parts of a message, nested as mail programs expect them:
+//! `mixed(alternative(text, related(html, images)), files)`, without the levels that nothing needs.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use lettre::message::{
+    Body as Encoded, MessageBuilder, MultiPart, SinglePart,
+    header::{ContentDisposition, ContentId, ContentTransferEncoding, ContentType},
+};
+
+use super::{
+    error::ComposeError,
+    text::{from_html, with_crlf},
+};
+use crate::notification::{Attachment, Body, Disposition, Notification, TextBesideHtml};
+
+/// A part of any kind.
+pub(super) enum Part {
+    Single(SinglePart),
+    Multi(MultiPart),
+}
+
+impl Part {
+    /// Puts the headers of the message above its outermost part.
+    pub(super) fn complete(self, builder: MessageBuilder) -> Result<lettre::Message, ComposeError> {
+        match self {
+            Self::Single(part) => builder.singlepart(part),
+            Self::Multi(part) => builder.multipart(part),
+        }
+        .map_err(ComposeError::unbuilt)
+    }
+
+    fn within(self, multi: MultiPart) -> MultiPart {
+        match self {
+            Self::Single(part) => multi.singlepart(part),
+            Self::Multi(part) => multi.multipart(part),
+        }
+    }
+}
+
+/// Builds the content of a message.
+pub(super) fn content(notification: &Notification, boundary: &str) -> Result<Part, ComposeError> {
+    let is_shown_in_html = |attachment: &&Attachment| {
+        attachment.disposition == Disposition::Inline
+            && attachment.content_id.is_some()
+            && matches!(notification.body, Body::Html { .. })
+    };
+    let (shown, listed): (Vec<_>, Vec<_>) =
+        notification.attachments.iter().partition(is_shown_in_html);
+
+    let body = match &notification.body {
+        Body::Text(text) => Part::Single(SinglePart::plain(with_crlf(text))),
+        Body::Html { html, text } => {
+            let page = Part::Single(SinglePart::html(with_crlf(html)));
+            let page = wrap("related; type=\"text/html\"", boundary, page, &shown)?;
+            match text_beside(html, text)? {
+                None => page,
+                Some(text) => {
+                    let plain = SinglePart::plain(with_crlf(&text));
+                    Part::Multi(page.within(multipart("alternative", boundary)?.singlepart(plain)))
+                }
+            }
+        }
+    };
+    wrap("mixed", boundary, body, &listed)
+}
+
+fn text_beside(html: &str, text: &TextBesideHtml) -> Result<Option<String>, ComposeError> {
+    match text {
+        TextBesideHtml::Given(text) => Ok(Some(text.clone())),
+        TextBesideHtml::None => Ok(None),
+        TextBesideHtml::FromHtml => {
+            let text = from_html(html).map_err(ComposeError::NoTextFromHtml)?;
+            Ok(Some(text).filter(|text| !text.is_empty()))
+        }
+    }
+}
+
+/// Puts a part and its attachments into one; without attachments it is left as it is.
+fn wrap(
+    kind: &str,
+    boundary: &str,
+    part: Part,
+    attachments: &[&Attachment],
+) -> Result<Part, ComposeError> {
+    if attachments.is_empty() {
+        return Ok(part);
+    }
+    let mut multi = part.within(multipart(kind, boundary)?);
+    for attachment in attachments {
+        multi = multi.singlepart(file(attachment)?);
+    }
+    Ok(Part::Multi(multi))
+}
+
+/// An empty multipart. lettre would draw its boundary by chance and leave out the `type` of `related` (RFC 2387 §3.1).
+fn multipart(kind: &str, boundary: &str) -> Result<MultiPart, ComposeError> {
+    let level = kind.split(';').next().unwrap_or_default();
+    let content_type = content_type(&format!(
+        "multipart/{kind}; boundary=\"={level}_{boundary}\""
+    ))?;
+    Ok(MultiPart::builder().header(content_type).build())
+}
+
+fn file(attachment: &Attachment) -> Result<SinglePart, ComposeError> {
+    let name = attachment.filename.as_str();
+    let disposition = match attachment.disposition {
+        Disposition::Inline => ContentDisposition::inline_with_name(name),
+        Disposition::Attachment => ContentDisposition::attachment(name),
+    };
+    let mut builder = SinglePart::builder()
+        .header(content_type(attachment.content_type.as_str())?)
+        .header(disposition);
+    if let Some(id) = &attachment.content_id {
+        builder = builder.header(ContentId::from(format!("<{}>", id.as_str())));
+    }
+    // Encoded here and not by lettre, which would want a copy of the file to keep.
+    let body = Encoded::dangerous_pre_encoded(
+        base64_lines(&attachment.content),
+        ContentTransferEncoding::Base64,
+    );
+    Ok(builder.body(body))
+}
+
+fn content_type(text: &str) -> Result<ContentType, ComposeError> {
+    ContentType::parse(text).map_err(ComposeError::unbuilt)
+}
+
+/// Encodes a file in lines of 76 characters (RFC 2045 §6.8), the last without its CRLF.
+fn base64_lines(content: &[u8]) -> Vec<u8> {
+    const LINE: usize = 57;
+    let mut lines = String::with_capacity(content.len().div_ceil(LINE) * (LINE / 3 * 4 + 2));
+    for chunk in content.chunks(LINE) {
+        if !lines.is_empty() {
+            lines.push_str("\r\n");
+        }
+        STANDARD.encode_string(chunk, &mut lines);
+    }
+    lines.into_bytes()
+}

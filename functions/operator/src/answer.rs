@@ -1,0 +1,120 @@
+//! What a person is answered. The names of the fields are stable.
+
+use common::aws::Depth;
+use common::class::Class;
+use common::mailbox::{MailboxState, Settings};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// The answer to a command.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Answer {
+    /// To `connect`.
+    Link {
+        /// The link, for one person and one use.
+        link: String,
+        /// When it opens nothing any more.
+        expires_at: Timestamp,
+        /// Who has to open it.
+        sign_in_as: String,
+    },
+    /// To `status`.
+    Mailboxes {
+        /// One entry a mailbox.
+        mailboxes: Vec<Status>,
+    },
+    /// To `check`.
+    Steps {
+        /// Whether every step passed.
+        ok: bool,
+        /// The steps, in their order, up to the first that failed.
+        steps: Vec<Step>,
+        /// What only a real message can show.
+        not_proven: Vec<&'static str>,
+    },
+    /// To `send-test`.
+    Enqueued {
+        /// The id of the notification.
+        id: String,
+        /// Where it goes.
+        to: String,
+    },
+    /// To `pause` and `resume`.
+    Changed {
+        /// The mailbox as it is now.
+        mailbox: Status,
+    },
+}
+
+/// How a mailbox does.
+#[derive(Debug, Serialize)]
+pub(crate) struct Status {
+    pub(crate) mailbox: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) address: Option<String>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(crate) condition: Option<Condition>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) queue: Option<Depth>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) failed_queue: Option<Depth>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) faults: Vec<String>,
+}
+
+/// The state of a mailbox, with its remedy.
+#[derive(Debug, Serialize)]
+pub(crate) struct Condition {
+    state: &'static str,
+    paused: bool,
+    sends: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<Class>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+    account: Option<String>,
+    refreshed_at: Option<Timestamp>,
+    token_expires_at: Option<Timestamp>,
+    token_bytes: Option<u64>,
+}
+
+impl Condition {
+    /// The condition of a mailbox in `state`.
+    pub(crate) fn of(state: &MailboxState, settings: &Settings) -> Self {
+        let stop = state.connection.stop();
+        Self {
+            state: state.connection.as_str(),
+            paused: state.paused,
+            sends: state.is_open(),
+            class: stop.map(|stop| stop.class),
+            reason: stop.map(|stop| stop.reason.clone()),
+            since: stop.map(|stop| stop.since),
+            remedy: stop.map(|stop| stop.class.remedy(&settings.concerning())),
+            account: state.account.as_ref().map(|account| account.name.clone()),
+            refreshed_at: state.refreshed_at,
+            token_expires_at: state.expires_at,
+            token_bytes: state.token_bytes,
+        }
+    }
+}
+
+/// One step of a check.
+#[derive(Debug, Serialize)]
+pub(crate) struct Step {
+    /// What was tried.
+    pub(crate) step: String,
+    /// Whether it went well.
+    pub(crate) ok: bool,
+    /// How long it took.
+    pub(crate) duration_ms: u64,
+    /// What was found.
+    pub(crate) found: String,
+    /// What to do, if it did not go well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) remedy: Option<String>,
+}

@@ -1,0 +1,238 @@
+//! From a command to its answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::aws::{
+    ConsentTable, Functions, InvokeError, Mappings, Parameters, QueueError, Queues, Secrets,
+    SettingsError, States, Valve,
+};
+use common::class::Class;
+use common::clock::{Clock, SystemClock};
+use common::consent::{ConsentsUnavailable, PublicUrl, connect_link};
+use common::digest;
+use common::mailbox::{MailboxId, MailboxStates, Pause, Settings, StateUnavailable};
+use common::naming::StackName;
+use common::route::Route;
+use common::telemetry::chain;
+use common::vault::{Vault, VaultError};
+use rustls::ClientConfig;
+use serde_json::json;
+
+use crate::answer::{Answer, Condition, Status};
+use crate::check::{Check, Stopped};
+use crate::request::Request;
+
+/// The adapters of the function.
+#[derive(Debug)]
+pub(crate) struct Operator {
+    pub(crate) stack: StackName,
+    pub(crate) public_url: PublicUrl,
+    pub(crate) parameters: Parameters,
+    pub(crate) states: States,
+    pub(crate) consents: ConsentTable,
+    pub(crate) vault: Vault<Secrets>,
+    pub(crate) queues: Queues,
+    pub(crate) mappings: Mappings,
+    pub(crate) functions: Functions,
+    pub(crate) tls: Arc<ClientConfig>,
+}
+
+/// Why a command has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// The mailbox that was named has no valid id.
+    #[error("`mailbox` is not the id of a mailbox")]
+    Mailbox,
+    /// The mailbox is unknown, its settings are faulty or cannot be read.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The state cannot be reached.
+    #[error(transparent)]
+    State(#[from] StateUnavailable),
+    /// The ticket could not be recorded.
+    #[error(transparent)]
+    Consents(#[from] ConsentsUnavailable),
+    /// The queue cannot be reached.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// The secrets cannot be reached.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+impl Operator {
+    /// Carries out a command.
+    ///
+    /// # Errors
+    ///
+    /// When the mailbox is unknown or something that the command needs cannot be reached.
+    pub(crate) async fn handle(&self, request: Request) -> Result<Answer, CommandError> {
+        match request {
+            Request::Connect { mailbox } => self.connect(&self.settings(&mailbox).await?).await,
+            Request::Status {
+                mailbox: Some(mailbox),
+            } => {
+                let status = self.status(id(&mailbox)?).await;
+                Ok(Answer::Mailboxes {
+                    mailboxes: vec![status],
+                })
+            }
+            Request::Status { mailbox: None } => {
+                let mut mailboxes = Vec::new();
+                for mailbox in self.parameters.mailboxes().await? {
+                    mailboxes.push(self.status(mailbox).await);
+                }
+                Ok(Answer::Mailboxes { mailboxes })
+            }
+            Request::Check { mailbox } => {
+                let settings = self.settings(&mailbox).await?;
+                let mut check = Check::new(&settings);
+                // A check that stopped has noted why; the answer shows it.
+                let _: Result<(), Stopped> = self.check(&settings, &mut check).await;
+                Ok(check.answer())
+            }
+            Request::SendTest { mailbox } => self.send_test(&self.settings(&mailbox).await?).await,
+            Request::Pause { mailbox } => {
+                self.pause(&self.settings(&mailbox).await?, Pause::Paused)
+                    .await
+            }
+            Request::Resume { mailbox } => {
+                self.pause(&self.settings(&mailbox).await?, Pause::Running)
+                    .await
+            }
+        }
+    }
+
+    async fn settings(&self, mailbox: &str) -> Result<Settings, CommandError> {
+        Ok(self.parameters.settings(&id(mailbox)?).await?)
+    }
+
+    async fn connect(&self, settings: &Settings) -> Result<Answer, CommandError> {
+        let link = connect_link(
+            &self.consents,
+            &SystemClock,
+            &self.public_url,
+            &settings.mailbox,
+        )
+        .await?;
+        Ok(Answer::Link {
+            link: link.expose().to_owned(),
+            expires_at: link.expires_at,
+            sign_in_as: settings.username.as_str().to_owned(),
+        })
+    }
+
+    /// How a mailbox does. What cannot be found out is named among the faults, and the rest is shown.
+    async fn status(&self, mailbox: MailboxId) -> Status {
+        let mut faults = Vec::new();
+        let settings = self
+            .parameters
+            .settings(&mailbox)
+            .await
+            .map_err(|error| faults.push(chain(&error)))
+            .ok();
+        let state = self
+            .states
+            .state(&mailbox)
+            .await
+            .map_err(|error| faults.push(chain(&error)))
+            .ok();
+        let queue = self.queues.depth(&self.stack.queue(&mailbox)).await;
+        let failed_queue = self.queues.depth(&self.stack.failed_queue(&mailbox)).await;
+        let mut depth =
+            |depth: Result<_, QueueError>| depth.map_err(|error| faults.push(chain(&error))).ok();
+        Status {
+            queue: depth(queue),
+            failed_queue: depth(failed_queue),
+            address: settings
+                .as_ref()
+                .map(|settings| settings.address.as_str().to_owned()),
+            condition: state
+                .zip(settings.as_ref())
+                .map(|(state, settings)| Condition::of(&state, settings)),
+            mailbox: mailbox.to_string(),
+            faults,
+        }
+    }
+
+    async fn check(&self, settings: &Settings, check: &mut Check<'_>) -> Result<(), Stopped> {
+        let route = Route::of(settings, Arc::clone(&self.tls));
+        let unavailable = |check: &mut Check<'_>, error: String| {
+            check.failed("access token", Duration::ZERO, error, Class::Network)
+        };
+        let tokens = match self.vault.tokens(&settings.mailbox).await {
+            Ok(Some(tokens)) if !tokens.value.is_fresh(SystemClock.now()) => {
+                self.renewed(settings, &tokens.version.0).await
+            }
+            answer => answer.map_err(|error| chain(&error)),
+        };
+        let tokens = match tokens {
+            Ok(Some(tokens)) => tokens.value,
+            Ok(None) => {
+                let found =
+                    "nobody has consented yet: run `connect`, and open the link that it answers"
+                        .to_owned();
+                return Err(check.failed(
+                    "access token",
+                    Duration::ZERO,
+                    found,
+                    Class::ConsentRevoked,
+                ));
+            }
+            Err(error) => return Err(unavailable(check, error)),
+        };
+        check.token(&tokens, &SystemClock)?;
+        check.walk(&route, &tokens.access_token).await
+    }
+
+    /// Has the token renewed, and reads it again.
+    async fn renewed(
+        &self,
+        settings: &Settings,
+        seen: &str,
+    ) -> Result<Option<common::vault::Current<common::grant::TokenSet>>, String> {
+        let payload = json!({ "mailbox": settings.mailbox.as_str(), "seen_version": seen });
+        let answer = self
+            .functions
+            .invoke(&self.stack.function("token-refresh"), &payload)
+            .await;
+        answer.map_err(|error: InvokeError| chain(&error))?;
+        self.vault
+            .tokens(&settings.mailbox)
+            .await
+            .map_err(|error| chain(&error))
+    }
+
+    async fn send_test(&self, settings: &Settings) -> Result<Answer, CommandError> {
+        let id = format!("test-{}", digest::random_hex::<8>());
+        let to = settings.address.as_str().to_owned();
+        let body = json!({
+            "id": id,
+            "to": to,
+            "subject": "Test from Pillarbox",
+            "text": format!("This mail left the mailbox {} through its own queue.", settings.mailbox),
+        });
+        self.queues
+            .send(&self.stack.queue(&settings.mailbox), &body.to_string(), &[])
+            .await?;
+        Ok(Answer::Enqueued { id, to })
+    }
+
+    async fn pause(&self, settings: &Settings, pause: Pause) -> Result<Answer, CommandError> {
+        let mailbox = &settings.mailbox;
+        self.states.pause(mailbox, pause).await?;
+        let state = self.states.state(mailbox).await?;
+        let mapping = self.parameters.mapping(mailbox).await?;
+        if let Err(error) = self.mappings.set(&mapping, Valve::of(&state)).await {
+            tracing::warn!(mailbox.id = %mailbox, error = %chain(&error), "the valve is left to the next tick");
+        }
+        Ok(Answer::Changed {
+            mailbox: self.status(mailbox.clone()).await,
+        })
+    }
+}
+
+fn id(mailbox: &str) -> Result<MailboxId, CommandError> {
+    MailboxId::parse(mailbox).map_err(|_| CommandError::Mailbox)
+}

@@ -1,0 +1,61 @@
+//! What a person may ask for.
+
+use serde::Deserialize;
+
+/// A command, as the payload of the invocation: `{"command": "status"}`.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum Request {
+    /// A link with which one person connects a mailbox.
+    Connect {
+        /// The mailbox.
+        mailbox: String,
+    },
+    /// How a mailbox does, or all of them.
+    Status {
+        /// The mailbox; all when absent.
+        #[serde(default)]
+        mailbox: Option<String>,
+    },
+    /// The way to the server, step by step, without a message.
+    Check {
+        /// The mailbox.
+        mailbox: String,
+    },
+    /// A notification to the mailbox itself, on its own queue.
+    SendTest {
+        /// The mailbox.
+        mailbox: String,
+    },
+    /// Nothing is sent until `resume`.
+    Pause {
+        /// The mailbox.
+        mailbox: String,
+    },
+    /// What waits is sent.
+    Resume {
+        /// The mailbox.
+        mailbox: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_a_flat_object() {
+        let parse = |json: &str| serde_json::from_str::<Request>(json);
+        let status = parse(r#"{"command":"status"}"#).expect("a request");
+        assert_eq!(status, Request::Status { mailbox: None });
+        let test = parse(r#"{"command":"send-test","mailbox":"billing"}"#).expect("a request");
+        assert_eq!(
+            test,
+            Request::SendTest {
+                mailbox: "billing".to_owned()
+            }
+        );
+        assert!(parse(r#"{"command":"pause"}"#).is_err());
+        assert!(parse(r#"{"command":"status","mailbx":"billing"}"#).is_err());
+    }
+}
