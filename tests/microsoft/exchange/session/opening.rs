@@ -30,17 +30,13 @@ impl Session {
         }
         self.is_greeted = true;
         self.transaction = None;
+        let peer = self.peer.ip().to_string();
         if is_extended {
             let limits = lock(&self.shared.limits).clone();
-            let list = words::ehlo(
-                &self.peer.ip().to_string(),
-                self.is_encrypted,
-                &limits,
-                &self.withheld,
-            );
+            let list = words::ehlo(&peer, self.is_encrypted, &limits, &self.withheld);
             self.say(&list);
         } else {
-            self.say(&words::helo(&self.peer.ip().to_string()));
+            self.say(&words::helo(&peer));
         }
         Ok(())
     }
