@@ -92,8 +92,9 @@ impl Sam<'_> {
     ) -> anyhow::Result<()> {
         let mut parameters = parameters.clone();
         parameters.insert("Architecture".to_owned(), self.architecture.to_owned());
-        // A file, because values with quotes and line breaks pass through it as they are.
-        let file = self.directory.join("parameters.json");
+        // A file, because values with quotes and line breaks pass through it as they are. SAM reads YAML, of which
+        // JSON is a part.
+        let file = self.directory.join("parameters.yaml");
         fs::write(&file, serde_json::to_string_pretty(&parameters)?)?;
 
         let step = self.progress.step("sam deploy");
