@@ -1,3 +1,5 @@
-//! What the tests and the demo run on: a simulated Microsoft and a local stack.
+//! What the tests and the demo run on: a simulated Microsoft, a local stack, and a company that uses both.
 
+pub mod contoso;
 pub mod microsoft;
+pub mod stack;

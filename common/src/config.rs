@@ -17,8 +17,9 @@ pub const TABLE: &str = "PILLARBOX_TABLE";
 pub const TRUSTED_CERTIFICATE: &str = "PILLARBOX_TRUSTED_CERTIFICATE";
 /// The base URL of the consent pages, without a slash at the end.
 pub const PUBLIC_URL: &str = "PILLARBOX_PUBLIC_URL";
-/// The least severe level that is logged: a `tracing` level, `info` when absent.
-pub const LOG_LEVEL: &str = "PILLARBOX_LOG_LEVEL";
+/// The least severe level that is logged: a `tracing` level, `info` when absent. Lambda sets it from the
+/// `ApplicationLogLevel` of the template.
+pub const LOG_LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
 
 /// Reads variables and remembers every fault until [`Reader::finish`].
 pub struct Reader<L> {

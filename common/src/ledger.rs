@@ -40,6 +40,9 @@ pub struct Record {
     pub sent_again: bool,
     /// When the notification was first claimed. `Message-ID` and `Date` follow from it.
     pub first_attempt_at: Timestamp,
+    /// The `Message-ID` of the message, once an attempt began.
+    #[serde(default)]
+    pub message_id: Option<String>,
     /// Recipients that need nothing more: accepted or refused for good by an earlier attempt.
     #[serde(default)]
     pub settled: Vec<RecipientOutcome>,
@@ -163,6 +166,7 @@ pub fn claim(record: Option<&Record>, content: &str, worker: &Worker, now: Times
             attempts: 0,
             sent_again: false,
             first_attempt_at: now,
+            message_id: None,
             settled: Vec::new(),
             state: State::Claimed { by: worker.clone() },
         });
@@ -208,9 +212,10 @@ impl Record {
     /// The claim of `worker` turned into the beginning of an attempt. Written before the first octet of
     /// the message's envelope leaves.
     #[must_use]
-    pub fn sending(&self, worker: &Worker) -> Self {
+    pub fn sending(&self, worker: &Worker, message_id: String) -> Self {
         Self {
             attempts: self.attempts + 1,
+            message_id: Some(message_id),
             ..self.next(State::Sending { by: worker.clone() })
         }
     }

@@ -120,10 +120,11 @@ impl Authority {
     }
 
     /// A TLS server configuration that shows the certificate for the name the client asks for.
-    pub(super) fn server_config(
-        self: &Arc<Self>,
-        protocols: &[&[u8]],
-    ) -> Result<Arc<ServerConfig>> {
+    ///
+    /// # Errors
+    ///
+    /// When the TLS library refuses its own defaults.
+    pub fn server_config(self: &Arc<Self>, protocols: &[&[u8]]) -> Result<Arc<ServerConfig>> {
         let by_name = ByName {
             authority: Arc::clone(self),
             issued: Mutex::default(),
@@ -246,4 +247,58 @@ fn der_of(pem: &str) -> Result<CertificateDer<'static>> {
     use rustls::pki_types::pem::PemObject as _;
     CertificateDer::from_pem_slice(pem.as_bytes())
         .context("the authority's file is not a PEM certificate")
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::client::WebPkiServerVerifier;
+    use rustls::client::danger::ServerCertVerifier as _;
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{ServerName, UnixTime};
+
+    use super::*;
+
+    /// Whether a client that trusts the PEM text accepts the certificate under the name.
+    fn trusts(pem: &str, issued: &Issued, name: &str) -> bool {
+        let mut roots = RootCertStore::empty();
+        roots.add(der_of(pem).unwrap()).unwrap();
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
+        let certificate =
+            CertificateDer::from_pem_slice(issued.certificate_pem.as_bytes()).unwrap();
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let verifier = verifier.build().unwrap();
+        verifier
+            .verify_server_cert(&certificate, &[], &name, &[], UnixTime::now())
+            .is_ok()
+    }
+
+    #[test]
+    fn an_authority_vouches_for_the_names_it_was_given() {
+        let authority = Authority::new().unwrap();
+        let issued = authority
+            .issue(&["pillarbox.localhost", "127.0.0.1"])
+            .unwrap();
+        assert!(trusts(authority.pem(), &issued, "pillarbox.localhost"));
+        assert!(trusts(authority.pem(), &issued, "127.0.0.1"));
+        assert!(!trusts(authority.pem(), &issued, "login.localhost"));
+        assert!(!trusts(
+            Authority::new().unwrap().pem(),
+            &issued,
+            "pillarbox.localhost"
+        ));
+    }
+
+    #[test]
+    fn a_kept_authority_is_the_same_in_the_next_run() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = Authority::load_or_create(directory.path()).unwrap();
+        let second = Authority::load_or_create(directory.path()).unwrap();
+        assert_eq!(first.pem(), second.pem());
+        assert!(trusts(
+            first.pem(),
+            &second.issue(&["smtp.localhost"]).unwrap(),
+            "smtp.localhost"
+        ));
+    }
 }

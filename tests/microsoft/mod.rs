@@ -123,10 +123,7 @@ impl Microsoft {
         )?;
 
         let mut servers = JoinSet::new();
-        servers.spawn(async move {
-            // It ends with this task, and has nobody to tell.
-            let _ = web::serve(web, web_tls, routes).await;
-        });
+        servers.spawn(web::serve(web, web_tls, routes));
         servers.spawn(exchange.clone().serve(smtp));
         Ok(Self {
             authority,
@@ -142,7 +139,7 @@ impl Microsoft {
 
     /// The authority to trust.
     #[must_use]
-    pub fn authority(&self) -> &Authority {
+    pub fn authority(&self) -> &Arc<Authority> {
         &self.authority
     }
 

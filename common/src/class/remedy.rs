@@ -22,12 +22,12 @@ pub(super) fn of(class: Class, about: &Concerning<'_>) -> String {
         ),
         Class::RecipientRefused => "Correct or remove the recipient's address; where the recipient takes mail from chosen senders only, its owner has to allow the sender.".to_owned(),
         Class::ContentRefused => "Change the content of the message as the server's reply asks, and send it under a new id.".to_owned(),
-        Class::Expired => "Send the notification again with a later `expires_at`, if it still matters.".to_owned(),
+        Class::Expired => "Send the notification again with a new id and a later `expires_at`, if it still matters.".to_owned(),
         Class::WaitedTooLong => format!(
-            "Repair what keeps mailbox {mailbox} closed, then put its failed notifications back with `operator redrive {mailbox}`."
+            "Repair what keeps mailbox {mailbox} closed, then send its notifications from the failed queue to the queue again, each with its attribute `pillarbox-id`."
         ),
         Class::RefusedOther => format!(
-            "Read the server's reply, repair what it names, and put the notification back with `operator redrive {mailbox}`."
+            "Read the server's reply, repair what it names, and send the notification from the failed queue to the queue again, with its attribute `pillarbox-id`."
         ),
         Class::RateLimited => format!(
             "Nothing has to be done: the mailbox slows down by itself. If it happens often, something else sends as {username} too; give it a mailbox of its own or lower `messages_per_minute`."
@@ -45,7 +45,7 @@ pub(super) fn of(class: Class, about: &Concerning<'_>) -> String {
             "Check that `username` of mailbox {mailbox} is the user principal name that signs in ({username}), that the scopes are those of Exchange (`https://outlook.office.com/SMTP.Send`, not a Graph scope), and connect again with `operator connect {mailbox}`. For application access, check the service principal's object id and its rights on the mailbox: `Get-MailboxPermission -Identity {address}`."
         ),
         Class::TokenTooLarge => format!(
-            "Take {username} out of groups that it does not need, because the token grows with them, and run `operator refresh {mailbox}` for a shorter token."
+            "Take {username} out of groups that it does not need, because the token grows with them; the next renewal, within the hour, brings a shorter one."
         ),
         Class::SmtpAuthDisabled => format!(
             "Switch SMTP AUTH on for the mailbox: `Set-CASMailbox -Identity {address} -SmtpClientAuthenticationDisabled $false`. This overrides the switch of the organization; it may take an hour."
@@ -58,7 +58,7 @@ pub(super) fn of(class: Class, about: &Concerning<'_>) -> String {
         ),
         Class::ConsentRevoked => format!("Sign in again as {username}: run `operator connect {mailbox}` and open its link."),
         Class::AdminConsentRequired => format!(
-            "Have an administrator grant the consent: run `operator connect {mailbox} --admin` and open its link, then connect with `operator connect {mailbox}`."
+            "Have an administrator grant the consent (Entra admin center, Enterprise applications, Permissions), then connect with `operator connect {mailbox}`."
         ),
         Class::AccountDisabled => format!(
             "Have an administrator of the directory enable the account {username} (Entra admin center, Users), then connect again with `operator connect {mailbox}`."
@@ -85,7 +85,7 @@ pub(super) fn of(class: Class, about: &Concerning<'_>) -> String {
         Class::TlsRefused => "Check `smtp_host` and `smtp_port`, and that nothing between the function and the server changes the connection; for a server behind a private certification authority, give its certificate in the stack's parameter. It has to offer STARTTLS with TLS 1.2 or newer and a certificate for its name.".to_owned(),
         Class::ProtocolError => "Report this with the reply and the stage: the server and Pillarbox do not understand each other. Check first that `smtp_host` and `smtp_port` are those of a submission server.".to_owned(),
         Class::UnknownAfterData => format!(
-            "Look for the message in Sent Items of {address}. If it is not there, send it again with `operator redrive {mailbox} --resend`."
+            "Look for the message in Sent Items of {address}. If it is not there, put the notification on the queue again under a new id."
         ),
     }
 }

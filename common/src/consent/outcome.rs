@@ -169,10 +169,11 @@ impl Check {
 }
 
 impl Refusal {
-    /// The check that was not passed.
+    /// The check that was not passed; `None` where something of ours kept it from being made.
     #[must_use]
-    pub fn check(self) -> Check {
-        match self {
+    pub fn check(self) -> Option<Check> {
+        let check = match self {
+            Self::NotReady | Self::Unavailable => return None,
             Self::Declined
             | Self::ConsentRequired
             | Self::AdminApproval
@@ -186,15 +187,14 @@ impl Refusal {
             | Self::CodeRefused
             | Self::ClientSecretRefused
             | Self::ClientSecretUnusable
-            | Self::AccountUnproven
-            | Self::NotReady
-            | Self::Unavailable => Check::SignedIn,
+            | Self::AccountUnproven => Check::SignedIn,
             Self::WrongDirectory => Check::Directory,
             Self::WrongAccount | Self::OtherAccountThanBefore => Check::Account,
             Self::NoSendPermission => Check::Permission,
             Self::NoRefreshToken => Check::Lasting,
             Self::NotStored => Check::Stored,
-        }
+        };
+        Some(check)
     }
 
     /// Whether another account has to be chosen at the next attempt.

@@ -57,7 +57,7 @@ fn reason(class: Class) -> Reason {
 
 #[test]
 fn an_attempt_whose_worker_was_lost_is_unknown_and_never_granted() {
-    let sending = first().sending(&worker("a", 100));
+    let sending = first().sending(&worker("a", 100), "<1@contoso.com>".to_owned());
     assert_eq!(sending.attempts, 1);
     assert_eq!(
         claim(Some(&sending), "hash", &worker("b", 300), at(99)),
@@ -87,21 +87,19 @@ fn an_attempt_whose_worker_was_lost_is_unknown_and_never_granted() {
 
 #[test]
 fn an_unknown_attempt_is_made_once_more_at_most() {
-    let unknown = first().sending(&worker("a", 100)).unknown(
-        "a".to_owned(),
-        reason(Class::UnknownAfterData),
-        Vec::new(),
-    );
+    let unknown = first()
+        .sending(&worker("a", 100), "<1@contoso.com>".to_owned())
+        .unknown("a".to_owned(), reason(Class::UnknownAfterData), Vec::new());
     let again = unknown.once_more(at(5)).expect("it was not yet sent again");
-    let sending =
-        granted(claim(Some(&again), "hash", &worker("a", 100), at(5))).sending(&worker("a", 100));
+    let sending = granted(claim(Some(&again), "hash", &worker("a", 100), at(5)))
+        .sending(&worker("a", 100), "<1@contoso.com>".to_owned());
     let unknown = sending.unknown("a".to_owned(), reason(Class::UnknownAfterData), Vec::new());
     assert_eq!(unknown.once_more(at(9)), None);
 }
 
 #[test]
 fn what_was_accepted_is_done_whoever_repeats_it() {
-    let sending = first().sending(&worker("a", 100));
+    let sending = first().sending(&worker("a", 100), "<1@contoso.com>".to_owned());
     let accepted = sending.accepted(at(5), "250 ok".to_owned(), Vec::new(), None);
     assert_eq!(
         claim(Some(&accepted), "hash", &worker("b", 300), at(6)),
@@ -116,7 +114,7 @@ fn an_accepted_message_still_reports_the_recipients_that_were_refused() {
         copy: "a".to_owned(),
         done: false,
     };
-    let sending = first().sending(&worker("a", 100));
+    let sending = first().sending(&worker("a", 100), "<1@contoso.com>".to_owned());
     let accepted = sending.accepted(at(5), "250 ok".to_owned(), Vec::new(), Some(refused));
     assert_eq!(
         claim(Some(&accepted), "hash", &worker("a", 300), at(6)),
@@ -135,7 +133,7 @@ fn an_accepted_message_still_reports_the_recipients_that_were_refused() {
 
 #[test]
 fn other_content_under_the_same_id_is_a_conflict_in_every_state() {
-    let sending = first().sending(&worker("a", 100));
+    let sending = first().sending(&worker("a", 100), "<1@contoso.com>".to_owned());
     let states = [
         first(),
         sending.put_off(at(50), Vec::new()),
@@ -155,11 +153,9 @@ fn other_content_under_the_same_id_is_a_conflict_in_every_state() {
 
 #[test]
 fn a_refused_copy_is_handed_over_and_another_copy_is_a_new_attempt() {
-    let refused = first().sending(&worker("a", 100)).refused(
-        "a".to_owned(),
-        reason(Class::ContentRefused),
-        Vec::new(),
-    );
+    let refused = first()
+        .sending(&worker("a", 100), "<1@contoso.com>".to_owned())
+        .refused("a".to_owned(), reason(Class::ContentRefused), Vec::new());
     assert_eq!(
         claim(Some(&refused), "hash", &worker("a", 300), at(6)),
         Claim::HandOver(refused.clone())
@@ -184,7 +180,7 @@ fn what_was_put_off_waits_for_its_time_and_keeps_who_is_settled() {
         reply: "250 ok".to_owned(),
     };
     let waiting = first()
-        .sending(&worker("a", 100))
+        .sending(&worker("a", 100), "<1@contoso.com>".to_owned())
         .put_off(at(50), vec![settled]);
     assert_eq!(
         claim(Some(&waiting), "hash", &worker("b", 300), at(49)),
@@ -205,12 +201,9 @@ fn a_record_survives_its_stored_form() {
         copy: "a".to_owned(),
         done: false,
     };
-    let record = first().sending(&worker("a", 100)).accepted(
-        at(5),
-        "250".to_owned(),
-        Vec::new(),
-        Some(refused),
-    );
+    let record = first()
+        .sending(&worker("a", 100), "<1@contoso.com>".to_owned())
+        .accepted(at(5), "250".to_owned(), Vec::new(), Some(refused));
     let json = serde_json::to_string(&record).expect("a record has a stored form");
     assert_eq!(
         serde_json::from_str::<Record>(&json).expect("the stored form is a record"),

@@ -5,14 +5,15 @@
 //! gives it back only when it ended cleanly, so that a dialogue which lost count of its replies cannot go on.
 
 use super::{
-    Cause, Envelope, Failure, Outcome, Recipient, Server, Stage, Submission, Transfer,
+    Cause, Enhanced, Envelope, Failure, Outcome, Recipient, Reply, Server, Stage, Submission,
+    Transfer,
     body::Body,
     capabilities::Capabilities,
+    commands::{self, Command},
+    flight::{Flight, Progress},
     transcript::Transcript,
-    wire::{Flight, Progress, Wire},
+    wire::Wire,
 };
-use lettre::Address;
-use std::fmt::Write;
 use std::sync::atomic::Ordering;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -39,11 +40,6 @@ enum Connection {
     Spent,
 }
 
-/// The commands of a transaction up to its last RCPT.
-struct Opening {
-    lines: Vec<(Stage, String)>,
-}
-
 impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
     pub(super) fn new(wire: Wire<S>, offered: Capabilities, server: Server) -> Self {
         Self {
@@ -66,9 +62,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         message: &[u8],
         deadline: Instant,
     ) -> (Result<Submission, Failure>, Option<Self>) {
+        if deadline <= Instant::now() {
+            let late = Failure::new(Stage::Mail, Cause::Deadline);
+            return (Err(late), Some(self));
+        }
         let body = Body::new(message);
-        let opening = match self.opening(envelope, Some(&body)) {
-            Ok(opening) => opening,
+        let opening = match commands::opening(&self.offered, envelope, Some(&body)) {
+            Ok(opening) => self.reset_first(opening),
             // Nothing was sent.
             Err(failure) => return (Err(failure), Some(self)),
         };
@@ -99,8 +99,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         envelope: &Envelope,
         deadline: Instant,
     ) -> (Result<Vec<Recipient>, Failure>, Option<Self>) {
-        let opening = match self.opening(envelope, None) {
-            Ok(opening) => opening,
+        let opening = match commands::opening(&self.offered, envelope, None) {
+            Ok(opening) => self.reset_first(opening),
             Err(failure) => return (Err(failure), Some(self)),
         };
         self.wire.set_deadline(Some(deadline));
@@ -123,12 +123,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
 
     async fn ask(
         &mut self,
-        mut opening: Opening,
+        mut opening: Vec<Command>,
         transcript: &mut Transcript,
     ) -> Result<(), Failure> {
         if self.offered.pipelining {
-            opening.lines.push((Stage::Rset, "RSET\r\n".to_owned()));
-            self.flight(opening.lines, transcript).await?;
+            opening.push((Stage::Rset, "RSET\r\n".to_owned()));
+            self.flight(opening, transcript).await?;
         } else {
             self.one_by_one(opening, transcript).await?;
             if !transcript.is_closing() {
@@ -147,71 +147,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         self.wire.close().await;
     }
 
-    /// Writes the commands up to the last RCPT, if the server can take such a message at all.
-    fn opening(&self, envelope: &Envelope, body: Option<&Body<'_>>) -> Result<Opening, Failure> {
-        let offered = &self.offered;
-        let unfit = |cause| Err(Failure::new(Stage::Mail, cause));
-        let addresses = || envelope.from().into_iter().chain(envelope.to());
-        if addresses().any(|address| text(address).chars().any(char::is_control)) {
-            return unfit(Cause::Unspeakable("an address"));
-        }
-        let mut mail = match envelope.from() {
-            Some(from) => format!("MAIL FROM:<{from}>"),
-            None => "MAIL FROM:<>".to_owned(),
-        };
-        if let Some(body) = body {
-            if let Some(limit) = offered.size_limit.filter(|&limit| body.len() > limit) {
-                return unfit(Cause::TooLarge {
-                    size: body.len(),
-                    limit,
-                });
-            }
-            if offered.size {
-                // Writing into a string cannot fail.
-                let _ = write!(mail, " SIZE={}", body.len());
-            }
-            if body.is_eight_bit {
-                if !offered.eight_bit_mime {
-                    return unfit(Cause::Needs("8BITMIME"));
-                }
-                mail.push_str(" BODY=8BITMIME");
-            }
-        }
-        let has_utf8_address = addresses().any(|address| !text(address).is_ascii());
-        if has_utf8_address || body.is_some_and(|body| body.has_eight_bit_header) {
-            if !offered.smtputf8 {
-                return unfit(Cause::Needs("SMTPUTF8"));
-            }
-            mail.push_str(" SMTPUTF8");
-        }
-        mail.push_str("\r\n");
-
-        let mut lines = Vec::with_capacity(envelope.to().len() + 3);
+    /// Puts RSET before a transaction that follows an unfinished one.
+    fn reset_first(&self, mut opening: Vec<Command>) -> Vec<Command> {
         if self.needs_reset {
-            lines.push((Stage::Rset, "RSET\r\n".to_owned()));
+            opening.insert(0, (Stage::Rset, "RSET\r\n".to_owned()));
         }
-        lines.push((Stage::Mail, mail));
-        lines.extend(
-            envelope
-                .to()
-                .iter()
-                .map(|to| (Stage::Rcpt, format!("RCPT TO:<{to}>\r\n"))),
-        );
-        Ok(Opening { lines })
+        opening
     }
 
     /// A transaction under DATA.
     async fn data(
         &mut self,
-        mut opening: Opening,
+        mut opening: Vec<Command>,
         body: &Body<'_>,
         transcript: &mut Transcript,
     ) -> Result<Connection, Failure> {
         self.needs_reset = true;
         let data = (Stage::Data, "DATA\r\n".to_owned());
         if self.offered.pipelining {
-            opening.lines.push(data);
-            self.flight(opening.lines, transcript).await?;
+            opening.push(data);
+            self.flight(opening, transcript).await?;
         } else {
             self.one_by_one(opening, transcript).await?;
             if transcript.has_recipient() && !transcript.is_closing() {
@@ -255,18 +210,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
     /// follows a chunk that was not accepted: the connection is closed.
     async fn bdat(
         &mut self,
-        mut opening: Opening,
+        mut opening: Vec<Command>,
         body: &Body<'_>,
         transcript: &mut Transcript,
     ) -> Result<Connection, Failure> {
         self.needs_reset = true;
         let bdat = (Stage::Bdat, format!("BDAT {} LAST\r\n", body.len()));
         let chunk = if self.offered.pipelining && body.len() <= ONE_FLIGHT {
-            opening.lines.push(bdat);
-            opening.lines
+            opening.push(bdat);
+            opening
         } else {
             if self.offered.pipelining {
-                self.flight(opening.lines, transcript).await?;
+                self.flight(opening, transcript).await?;
             } else {
                 self.one_by_one(opening, transcript).await?;
             }
@@ -282,35 +237,43 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         let sent = self
             .content(&Flight::chunk(commands, body), &stages, transcript)
             .await;
-        if transcript.has_recipient() && !transcript.is_hopeless() {
-            if let Some(last) = transcript.last()
-                && refuses_bdat_itself(last)
-            {
+        if transcript.is_hopeless() {
+            return Ok(Connection::Spent);
+        }
+        let stalled = |failure: &Failure| {
+            failure.stage == Stage::Bdat
+                && matches!(failure.cause, Cause::Timeout(_) | Cause::Deadline)
+        };
+        if transcript.lost().is_some_and(stalled) || sent.as_ref().is_err_and(stalled) {
+            self.server.give_up_bdat();
+        }
+        let connection = sent?;
+        if let Some(last) = transcript.last().cloned() {
+            if refuses_bdat_itself(&last) {
                 self.server.give_up_bdat();
-                return Err(Failure::new(Stage::Bdat, Cause::Chunking(last.clone())));
+                return Err(Failure::new(Stage::Bdat, Cause::Chunking(last)));
             }
-            let stalled = |failure: &Failure| {
-                failure.stage == Stage::Bdat
-                    && matches!(failure.cause, Cause::Timeout(_) | Cause::Deadline)
-            };
-            if transcript.lost().is_some_and(stalled) || sent.as_ref().is_err_and(stalled) {
-                self.server.give_up_bdat();
+            // No 354 has shown that replies and commands still go in step. If there are more replies than
+            // commands, the last one that was counted need not be the message's own.
+            if !self.wire.has_said_all().await {
+                let surplus = Cause::Violation("more replies than commands");
+                transcript.lose(Failure::new(Stage::Bdat, surplus));
+                return Ok(Connection::Spent);
             }
         }
-        let is_accepted =
-            transcript.has_recipient() && transcript.last().is_some_and(|last| last.code == 250);
         self.needs_reset = false;
+        let is_accepted = transcript.last().is_some_and(|last| last.code == 250);
         Ok(if is_accepted {
-            sent?
+            connection
         } else {
-            sent.map(|_| Connection::Spent)?
+            Connection::Spent
         })
     }
 
     /// Sends commands in one flight and notes their replies.
     async fn flight(
         &mut self,
-        lines: Vec<(Stage, String)>,
+        lines: Vec<Command>,
         transcript: &mut Transcript,
     ) -> Result<(), Failure> {
         let (stages, commands) = joined(lines);
@@ -328,10 +291,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
     /// Sends commands one at a time, as far as there is hope.
     async fn one_by_one(
         &mut self,
-        opening: Opening,
+        opening: Vec<Command>,
         transcript: &mut Transcript,
     ) -> Result<(), Failure> {
-        for line in opening.lines {
+        for line in opening {
             self.flight(vec![line], transcript).await?;
             if transcript.is_hopeless() {
                 break;
@@ -366,12 +329,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
     }
 }
 
-fn text(address: &Address) -> &str {
-    address.as_ref()
-}
-
 /// Joins commands to the text of one flight, and their stages to its expected replies.
-fn joined(lines: Vec<(Stage, String)>) -> (Vec<Stage>, String) {
+fn joined(lines: Vec<Command>) -> (Vec<Stage>, String) {
     lines.into_iter().unzip()
 }
 
@@ -379,7 +338,7 @@ fn joined(lines: Vec<(Stage, String)>) -> (Vec<Stage>, String) {
 ///
 /// Exchange has been seen to refuse correct chunks with 552 5.3.4; under DATA the same message passed, and if
 /// the message is at fault after all, DATA will say so.
-fn refuses_bdat_itself(reply: &super::Reply) -> bool {
+fn refuses_bdat_itself(reply: &Reply) -> bool {
     matches!(reply.code, 500..=503)
-        || (reply.code == 552 && reply.enhanced == Some(super::Enhanced(5, 3, 4)))
+        || (reply.code == 552 && reply.enhanced == Some(Enhanced(5, 3, 4)))
 }

@@ -103,7 +103,8 @@ impl Failure {
             Cause::NoXoauth2 => Class::AppMisconfigured.into(),
             Cause::Needs(_) => Class::ContentRefused.into(),
             Cause::TooLarge { .. } => Class::MessageTooLarge.into(),
-            Cause::Unspeakable(_) => Class::InvalidMessage.into(),
+            Cause::Unspeakable(_) if self.stage.is_of_a_message() => Class::InvalidMessage.into(),
+            Cause::Unspeakable(_) => Class::AppMisconfigured.into(),
             Cause::Violation(_) => Class::ProtocolError.into(),
         }
     }
@@ -147,7 +148,7 @@ impl fmt::Display for Failure {
                     "the message of {size} octets exceeds the server's limit of {limit}"
                 )
             }
-            Cause::Unspeakable(what) => write!(f, "{what} holds control characters"),
+            Cause::Unspeakable(what) => write!(f, "{what} is empty or holds control characters"),
             Cause::Violation(what) => write!(f, "the server broke the protocol at {stage}: {what}"),
             Cause::Chunking(reply) => {
                 write!(f, "the server offers CHUNKING and refuses it: {reply}")
@@ -175,6 +176,81 @@ impl std::error::Error for Failure {
             | Cause::Violation(_)
             | Cause::Chunking(_)
             | Cause::Stale => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_has_its_class() {
+        let reply = || Reply {
+            stage: Stage::Token,
+            code: 535,
+            enhanced: None,
+            text: String::new(),
+        };
+        for (cause, class) in [
+            (Cause::Reply(reply()), Class::TokenRejected),
+            (
+                Cause::Token {
+                    reply: reply(),
+                    challenge: None,
+                    line: 3000,
+                },
+                Class::TokenRejected,
+            ),
+            (Cause::Timeout(Duration::from_secs(1)), Class::Network),
+            (Cause::Deadline, Class::Network),
+            (
+                Cause::Io(io::ErrorKind::ConnectionReset.into()),
+                Class::Network,
+            ),
+            (Cause::Tls(rustls::Error::DecryptError), Class::TlsRefused),
+            (Cause::Injection, Class::TlsRefused),
+            (Cause::NoStartTls, Class::TlsRefused),
+            (Cause::NoXoauth2, Class::AppMisconfigured),
+            (Cause::Needs("SMTPUTF8"), Class::ContentRefused),
+            (
+                Cause::TooLarge { size: 2, limit: 1 },
+                Class::MessageTooLarge,
+            ),
+            (Cause::Unspeakable("an address"), Class::InvalidMessage),
+            (Cause::Violation("a reply to nothing"), Class::ProtocolError),
+        ] {
+            let is_of_a_message = matches!(cause, Cause::Unspeakable(_));
+            let stage = if is_of_a_message {
+                Stage::Mail
+            } else {
+                Stage::Token
+            };
+            let failure = Failure::new(stage, cause);
+            assert_eq!(failure.diagnosis().class, class, "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_user_name_that_cannot_be_said_is_no_fault_of_a_message() {
+        let failure = Failure::new(Stage::Auth, Cause::Unspeakable("the user name"));
+        assert_eq!(failure.diagnosis().class, Class::AppMisconfigured);
+    }
+
+    #[test]
+    fn what_only_needs_a_new_connection_is_tried_at_once() {
+        let refusal = Reply {
+            stage: Stage::Bdat,
+            code: 503,
+            enhanced: None,
+            text: String::new(),
+        };
+        for cause in [Cause::Stale, Cause::Chunking(refusal)] {
+            let diagnosis = Failure::new(Stage::Mail, cause).diagnosis();
+            assert_eq!(
+                (diagnosis.class, diagnosis.retry_after),
+                (Class::Network, Some(Duration::ZERO))
+            );
         }
     }
 }

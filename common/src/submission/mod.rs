@@ -12,6 +12,10 @@
 //! breach of protocol or a dropped future the session refuses to go on. The token and the content of messages
 //! are in no log line and in no error.
 //!
+//! One limit is the protocol's: under BDAT in one flight nothing but the number of replies and their enhanced codes
+//! ties the last one to the message. A server that leaves one reply out and makes one up undoes that; under
+//! DATA its 354 would give it away.
+//!
 //! Left to others: composing the message, permits and slots, records, and what becomes of a failure. A session
 //! serves one mailbox within one invocation.
 
@@ -19,12 +23,15 @@ mod auth;
 mod body;
 mod capabilities;
 mod classify;
+mod commands;
 mod dialogue;
 mod failure;
+mod flight;
 mod outcome;
 mod reply;
 mod server;
 mod session;
+mod stage;
 #[cfg(test)]
 mod tests;
 mod transcript;
@@ -34,6 +41,7 @@ pub use classify::{Diagnosis, classify};
 pub use failure::{Cause, Failure};
 pub use lettre::address::Envelope;
 pub use outcome::{Outcome, Recipient, Submission, Verdict};
-pub use reply::{Enhanced, Reply, Stage};
+pub use reply::{Enhanced, Reply};
 pub use server::{EhloName, InvalidEhloName, Server, Timeouts, Transfer};
 pub use session::{Connected, Encrypted, Session};
+pub use stage::Stage;

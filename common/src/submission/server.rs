@@ -15,7 +15,7 @@ use std::{
 /// A submission server and the manner of talking to it.
 ///
 /// Keep one for as long as its host is used: it remembers when the host turned out unfit for BDAT.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Server {
     /// The name that is connected to and that the certificate must carry.
     pub host: String,
@@ -62,6 +62,16 @@ impl Server {
     /// Remembers that the host refused or stalled over BDAT without a fault of the message.
     pub(super) fn give_up_bdat(&self) {
         self.unfit_for_bdat.store(true, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("transfer", &self.current_transfer())
+            .finish_non_exhaustive()
     }
 }
 

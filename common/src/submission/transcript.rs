@@ -1,9 +1,10 @@
 //! The replies of one mail transaction, and what they prove.
 
 use super::{
-    Cause, Envelope, Failure, Outcome, Recipient, Reply, Stage, Submission, Verdict, reply::Answer,
-    wire::Progress,
+    Cause, Enhanced, Envelope, Failure, Outcome, Recipient, Reply, Stage, Submission, Verdict,
+    flight::Progress, reply::Answer,
 };
+
 use std::sync::atomic::Ordering;
 
 /// What the server has said in one transaction so far.
@@ -53,6 +54,11 @@ impl Transcript {
             (Stage::Rcpt, 250..260 | 400..600) => self.recipients.push(reply),
             (Stage::Data, 354 | 400..600) => self.data = Some(reply),
             (Stage::Body | Stage::Bdat, 400..600) => self.last = Some(reply),
+            // Behind BDAT no 354 shows that replies and commands still go in step. An enhanced code about an
+            // address does: it answers MAIL or RCPT, and the message's own reply is still to come.
+            (Stage::Bdat, 250) if matches!(reply.enhanced, Some(Enhanced(_, 1, _))) => {
+                return violation("the reply to another command");
+            }
             (Stage::Body | Stage::Bdat, 250) if progress.last_begun.load(Ordering::Relaxed) => {
                 self.last = Some(reply)
             }
@@ -66,8 +72,9 @@ impl Transcript {
         Ok(true)
     }
 
-    /// Notes that the final reply will not come although the whole message may have arrived.
+    /// Notes that there is no final reply to trust although the whole message may have arrived.
     pub(super) fn lose(&mut self, failure: Failure) {
+        self.last = None;
         self.lost = Some(failure);
     }
 

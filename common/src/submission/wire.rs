@@ -6,13 +6,12 @@
 
 use super::{
     Cause, Failure, Reply, Stage, Timeouts,
-    body::Body,
+    flight::{Flight, Outgoing, Progress},
     reply::{Answer, Replies},
 };
 use std::{
     fmt, io,
     pin::{Pin, pin},
-    sync::atomic::{AtomicBool, Ordering},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -21,8 +20,6 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-/// How much is written at once. Four TLS records fit.
-const CHUNK: usize = 64 * 1024;
 /// How long a server that stops reading may take to say why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -35,57 +32,9 @@ pub(super) struct Wire<S> {
     deadline: Option<Instant>,
 }
 
-/// What one flight carries. It has no `Debug`, because the token travels in one.
-pub(super) struct Flight<'a> {
-    commands: String,
-    content: Content<'a>,
-}
-
-/// The message content at the end of a flight.
-enum Content<'a> {
-    None,
-    Dotted(&'a Body<'a>),
-    Plain(&'a Body<'a>),
-}
-
-/// How far the writing of a flight has come.
-#[derive(Debug, Default)]
-pub(super) struct Progress {
-    /// The write that holds the last octet has begun.
-    pub(super) last_begun: AtomicBool,
-    /// All of the flight has been written.
-    pub(super) complete: AtomicBool,
-}
-
 impl<S> fmt::Debug for Wire<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wire").finish_non_exhaustive()
-    }
-}
-
-impl<'a> Flight<'a> {
-    /// A flight of commands, each with its CRLF.
-    pub(super) fn commands(commands: String) -> Self {
-        Self {
-            commands,
-            content: Content::None,
-        }
-    }
-
-    /// A message as DATA carries it, final dot included.
-    pub(super) fn dotted(body: &'a Body<'a>) -> Self {
-        Self {
-            commands: String::new(),
-            content: Content::Dotted(body),
-        }
-    }
-
-    /// Commands, the last of which is BDAT, and the message behind them.
-    pub(super) fn chunk(commands: String, body: &'a Body<'a>) -> Self {
-        Self {
-            commands,
-            content: Content::Plain(body),
-        }
     }
 }
 
@@ -130,6 +79,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Whether the server has said anything since the last reply. The end of the connection is not speech.
     pub(super) async fn has_unread(&mut self) -> bool {
         !self.is_silent().await && !self.replies.is_empty()
+    }
+
+    /// Whether nothing but a goodbye follows the last reply.
+    pub(super) async fn has_said_all(&mut self) -> bool {
+        if !self.has_unread().await {
+            return true;
+        }
+        // Left unread, it keeps the connection from being used again.
+        matches!(self.replies.clone().next(), Ok(Some(answer)) if answer.code == 421)
     }
 
     /// Says why a connection that is not silent is of no use at a stage.
@@ -179,7 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Sends a flight and hands each of its replies, in order, to `take`.
     ///
-    /// `take` answers whether to read on. When it ends the flight early the rest is not written, and the
+    /// Nothing is written once the deadline has passed. `take` answers whether to read on. When it ends the flight early the rest is not written, and the
     /// connection is of no further use.
     pub(super) async fn exchange(
         &mut self,
@@ -195,19 +153,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             return Err(self.unasked(first));
         }
         let begun = Instant::now();
+        if self.deadline.is_some_and(|deadline| deadline <= begun) {
+            return Err(Failure::new(first, Cause::Deadline));
+        }
         let mut incoming = Incoming {
             replies: &mut self.replies,
             timeouts: self.timeouts,
             deadline: self.deadline,
         };
         let (mut reader, writer) = tokio::io::split(&mut self.stream);
-        let mut outgoing = Outgoing {
-            writer,
-            chunk: Vec::new(),
-            stall: self.timeouts.body,
-            deadline: self.deadline,
-            stage: last,
-        };
+        let mut outgoing = Outgoing::new(writer, last, self.timeouts.body, self.deadline);
         let mut write = pin!(outgoing.send(flight, progress));
         let mut read = pin!(async {
             for &stage in expected {
@@ -279,96 +234,6 @@ impl Incoming<'_> {
         .await?;
         log(stage, &answer, begun);
         Ok(answer)
-    }
-}
-
-/// The writing half of an exchange.
-struct Outgoing<W> {
-    writer: W,
-    chunk: Vec<u8>,
-    stall: Duration,
-    deadline: Option<Instant>,
-    stage: Stage,
-}
-
-impl<W: AsyncWrite + Unpin> Outgoing<W> {
-    async fn send(&mut self, flight: &Flight<'_>, progress: &Progress) -> Result<(), Failure> {
-        self.put(flight.commands.as_bytes()).await?;
-        match flight.content {
-            Content::None => {}
-            Content::Dotted(body) => {
-                for piece in body.dotted() {
-                    self.put(piece).await?;
-                }
-                self.put(b".\r\n").await?;
-            }
-            Content::Plain(body) => {
-                for piece in body.plain() {
-                    self.put(piece).await?;
-                }
-            }
-        }
-        progress.last_begun.store(true, Ordering::Relaxed);
-        self.write().await?;
-        let Self {
-            writer,
-            stall,
-            deadline,
-            stage,
-            ..
-        } = self;
-        let flushed = within(*stage, Some(*stall), *deadline, async {
-            writer
-                .flush()
-                .await
-                .map_err(|e| Failure::new(*stage, Cause::Io(e)))
-        });
-        flushed.await?;
-        progress.complete.store(true, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Collects octets, and writes a full chunk once it is certain that more follow.
-    async fn put(&mut self, mut octets: &[u8]) -> Result<(), Failure> {
-        while !octets.is_empty() {
-            if self.chunk.len() == CHUNK {
-                self.write().await?;
-            }
-            let (now, later) = octets.split_at(octets.len().min(CHUNK - self.chunk.len()));
-            self.chunk.extend_from_slice(now);
-            octets = later;
-        }
-        Ok(())
-    }
-
-    async fn write(&mut self) -> Result<(), Failure> {
-        let Self {
-            writer,
-            chunk,
-            stall,
-            deadline,
-            stage,
-        } = self;
-        let mut rest = &chunk[..];
-        while !rest.is_empty() {
-            let written = within(*stage, Some(*stall), *deadline, async {
-                writer
-                    .write(rest)
-                    .await
-                    .map_err(|e| Failure::new(*stage, Cause::Io(e)))
-            });
-            match written.await? {
-                0 => {
-                    return Err(Failure::new(
-                        *stage,
-                        Cause::Io(io::ErrorKind::WriteZero.into()),
-                    ));
-                }
-                count => rest = &rest[count..],
-            }
-        }
-        chunk.clear();
-        Ok(())
     }
 }
 

@@ -265,7 +265,7 @@ where
                 return self.put_off(key, &record, trouble, Vec::new(), state).await;
             }
         };
-        let record = record.sending(worker);
+        let record = record.sending(worker, message_id.to_string());
         self.write(key, &record).await?;
         let submission = match session.submit(&envelope, &bytes, self.wire_deadline).await {
             Ok(submission) => submission,
@@ -471,16 +471,29 @@ where
         Ok(Fate::PutBack(wait))
     }
 
-    /// Stops the mailbox, if what was met was met with the grant that is still current.
-    async fn stop_mailbox(&self, reason: Reason, state: &MailboxState) -> Result<(), Interrupted> {
+    /// Stops the mailbox, if what was met was met with the grant that is still current, and nobody has
+    /// stopped it in the meantime: `token-refresh` may know the reason better than the mail server does.
+    async fn stop_mailbox(&self, reason: Reason, met_in: &MailboxState) -> Result<(), Interrupted> {
         let mailbox = &self.settings.mailbox;
-        let Some(seen) = &state.grant_id else {
+        let unavailable = |error| Interrupted::Unavailable(chain(&error));
+        let state = self.states.state(mailbox).await.map_err(unavailable)?;
+        let Some(seen) = state
+            .grant_id
+            .filter(|_| state.connection == Connection::Active)
+        else {
             return Ok(());
         };
+        if met_in.grant_id.as_ref() != Some(&seen) {
+            return Ok(());
+        }
         tracing::error!(mailbox.id = %mailbox, class = %reason.class, reply = reason.reply, "the mailbox is stopped");
         let stopped = Connection::stopped(reason.class, reason.reply, self.clock.now());
-        let changed = self.states.change(mailbox, seen, &stopped).await;
-        if changed.map_err(|error| Interrupted::Unavailable(chain(&error)))? {
+        if self
+            .states
+            .change(mailbox, &seen, &stopped)
+            .await
+            .map_err(unavailable)?
+        {
             self.valve.close().await;
         }
         Ok(())

@@ -23,6 +23,8 @@ pub(crate) struct Report {
     remedy: String,
     attempts: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
+    message_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     first_attempt_at: Option<Timestamp>,
     failed_at: Timestamp,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -63,6 +65,7 @@ impl Report {
             stage: reason.stage.clone(),
             remedy: reason.class.remedy(about),
             attempts: record.map_or(0, |record| record.attempts),
+            message_id: record.and_then(|record| record.message_id.clone()),
             first_attempt_at: record.map(|record| record.first_attempt_at),
             failed_at: now,
             refused: refused.clone().take(RECIPIENTS).map(named).collect(),
@@ -89,6 +92,7 @@ impl Report {
             refused_more: count,
             class: self.class,
             stage: self.stage.clone(),
+            message_id: self.message_id.clone(),
             ..*self
         };
         json(&shorter)
@@ -120,6 +124,7 @@ mod tests {
             content: String::new(),
             attempts: 2,
             sent_again: false,
+            message_id: None,
             first_attempt_at: Timestamp::UNIX_EPOCH,
             settled: (0..500).map(recipient).collect(),
             state: State::Waiting {

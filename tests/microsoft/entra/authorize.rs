@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
+use jiff::Timestamp;
 use url::form_urlencoded;
 
 use super::super::directory::{App, Tenant};
@@ -15,6 +16,7 @@ use super::aadsts::Refusal;
 use super::answer::{self, ResponseMode};
 use super::grants::Challenge;
 use super::pages;
+use super::record::AuthorizeRequest;
 use super::scope::Scopes;
 
 /// A judged request, waiting for a person.
@@ -83,8 +85,9 @@ pub(super) async fn authorize(
     Path(tenant): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    entra.count(|counters| counters.authorize += 1);
     let query = Query::parse(query.as_deref());
+    lock(&entra.authorize_requests).push(query.record(&tenant, entra.clock.now()));
+    entra.count(|counters| counters.authorize += 1);
     let (tenant, app) = match entra.application(&tenant, &query) {
         Ok(found) => found,
         Err(refusal) => return pages::refused(&refusal),
@@ -129,6 +132,24 @@ impl Query {
             .get(name)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
+    }
+
+    fn record(&self, tenant: &str, at: Timestamp) -> AuthorizeRequest {
+        let get = |name: &str| self.get(name).map(str::to_owned);
+        let mut parameters: Vec<String> = self.0.keys().cloned().collect();
+        parameters.sort();
+        AuthorizeRequest {
+            at,
+            tenant: tenant.to_owned(),
+            client_id: get("client_id"),
+            redirect_uri: get("redirect_uri"),
+            response_mode: get("response_mode"),
+            scope: get("scope"),
+            prompt: get("prompt"),
+            login_hint: get("login_hint"),
+            code_challenge_method: get("code_challenge_method"),
+            parameters,
+        }
     }
 
     fn required(&self, name: &str) -> Result<&str, Refusal> {

@@ -9,15 +9,18 @@ mod access_token;
 mod admin_consent;
 mod answer;
 mod authorize;
+mod client;
 mod discovery;
 mod faults;
 mod grants;
 mod keys;
 mod pages;
+mod parameters;
 mod record;
 mod scope;
 mod sign_in;
 mod token;
+mod tokens;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -27,11 +30,14 @@ use std::time::Duration;
 use anyhow::Result;
 use axum::Router;
 use axum::routing::{get, post};
+use tokio::sync::watch;
 
 pub use aadsts::Refusal;
 pub use access_token::{Bearer, NotAccepted};
 pub use faults::{Field, GrantType, TokenEffect, TokenFault};
-pub use record::{ClientAuthentication, EntraCounters, TokenOutcome, TokenRequest};
+pub use record::{
+    AuthorizeRequest, ClientAuthentication, EntraCounters, TokenOutcome, TokenRequest,
+};
 
 use super::clock::Clock;
 use super::directory::Directory;
@@ -85,7 +91,8 @@ pub(super) struct Shared {
     grants: Mutex<grants::Grants>,
     requests: Mutex<HashMap<String, authorize::Request>>,
     token_requests: Mutex<Vec<TokenRequest>>,
-    counters: Mutex<EntraCounters>,
+    authorize_requests: Mutex<Vec<AuthorizeRequest>>,
+    counters: watch::Sender<EntraCounters>,
 }
 
 impl Default for Behaviour {
@@ -122,7 +129,8 @@ impl Entra {
                 grants: Mutex::default(),
                 requests: Mutex::default(),
                 token_requests: Mutex::default(),
-                counters: Mutex::default(),
+                authorize_requests: Mutex::default(),
+                counters: watch::Sender::default(),
             }),
         })
     }
@@ -216,10 +224,34 @@ impl Entra {
         lock(&self.shared.token_requests).clone()
     }
 
+    /// Every visit to the authorize endpoint so far.
+    #[must_use]
+    pub fn authorize_requests(&self) -> Vec<AuthorizeRequest> {
+        lock(&self.shared.authorize_requests).clone()
+    }
+
     /// The counts of requests so far.
     #[must_use]
     pub fn counters(&self) -> EntraCounters {
-        *lock(&self.shared.counters)
+        *self.shared.counters.borrow()
+    }
+
+    /// Waits until the counts are as asked for.
+    ///
+    /// # Errors
+    ///
+    /// When the time is over first.
+    pub async fn wait_until(
+        &self,
+        are_enough: impl Fn(&EntraCounters) -> bool,
+        patience: Duration,
+    ) -> Result<EntraCounters> {
+        let mut updates = self.shared.counters.subscribe();
+        let enough = updates.wait_for(|counters| are_enough(counters));
+        match tokio::time::timeout(patience, enough).await {
+            Ok(counters) => Ok(*counters?),
+            Err(_) => anyhow::bail!("{:?} after {patience:?}", self.counters()),
+        }
     }
 
     /// Every code and token handed out so far: what no log, page, queue or error may ever contain.
@@ -263,7 +295,7 @@ impl Shared {
     }
 
     fn count(&self, change: impl FnOnce(&mut EntraCounters)) {
-        change(&mut lock(&self.counters));
+        self.counters.send_modify(change);
     }
 }
 

@@ -4,6 +4,31 @@ use jiff::Timestamp;
 
 use super::faults::GrantType;
 
+/// One visit to the authorize endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorizeRequest {
+    /// When it came.
+    pub at: Timestamp,
+    /// The tenant as the path named it.
+    pub tenant: String,
+    /// `client_id`.
+    pub client_id: Option<String>,
+    /// `redirect_uri`.
+    pub redirect_uri: Option<String>,
+    /// `response_mode`.
+    pub response_mode: Option<String>,
+    /// `scope`.
+    pub scope: Option<String>,
+    /// `prompt`.
+    pub prompt: Option<String>,
+    /// `login_hint`.
+    pub login_hint: Option<String>,
+    /// `code_challenge_method`.
+    pub code_challenge_method: Option<String>,
+    /// The names of all parameters, sorted.
+    pub parameters: Vec<String>,
+}
+
 /// One request to the token endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRequest {

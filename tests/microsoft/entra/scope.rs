@@ -69,6 +69,13 @@ impl Scopes {
         self.permissions.iter().copied()
     }
 
+    /// Whether Microsoft's default policy leaves the consent to an administrator.
+    pub(super) fn needs_administrator(&self) -> bool {
+        self.permissions
+            .iter()
+            .any(|one| one.name.ends_with(".AccessAsUser.All"))
+    }
+
     /// The one resource that a token for these scopes is for.
     pub(super) fn resource(&self) -> Result<&'static str, Refusal> {
         let resources: BTreeSet<_> = self.permissions.iter().map(|one| one.resource).collect();

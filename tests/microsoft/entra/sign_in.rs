@@ -75,9 +75,15 @@ pub(super) async fn choose(
                 &request.tenant.id,
                 scopes,
             );
-            let app = entra.directory.app(&request.client_id);
-            let only_administrators =
-                app.is_some_and(|app| app.consent == ConsentPolicy::AdministratorOnly);
+            let policy = entra
+                .directory
+                .app(&request.client_id)
+                .map(|app| app.consent);
+            let only_administrators = match policy {
+                Some(ConsentPolicy::AdministratorOnly) => true,
+                Some(ConsentPolicy::MicrosoftManaged) => scopes.needs_administrator(),
+                Some(ConsentPolicy::Users) | None => false,
+            };
             if consented && !ask_again {
                 entra.answer_with_code(&request, &account.upn)
             } else if only_administrators && account.role != Role::Administrator {

@@ -6,22 +6,20 @@ use anyhow::Result;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
-use url::form_urlencoded;
+use serde_json::{Map, Value};
 
-use super::super::directory::{CONSUMER_TENANT, SignIn, Tenant};
+use super::super::directory::{CONSUMER_TENANT, Tenant};
 use super::super::lock;
 use super::Shared;
 use super::aadsts::Refusal;
 use super::faults::{Field, GrantType, TokenEffect};
-use super::grants::{Code, Grant};
-use super::record::{ClientAuthentication, TokenOutcome, TokenRequest};
+use super::grants::Code;
+use super::parameters::{Parameters, missing};
+use super::record::{TokenOutcome, TokenRequest};
 use super::scope::Scopes;
 
 pub(super) async fn wrong_method(State(entra): State<Arc<Shared>>) -> Response {
@@ -112,73 +110,6 @@ pub(super) fn refused(refusal: &Refusal, now: Timestamp, correlation_id: Option<
     (status, [(CACHE_CONTROL, "no-store, no-cache")], body).into_response()
 }
 
-/// The parameters of a token request.
-struct Parameters {
-    pairs: Vec<(String, String)>,
-    basic: Option<(String, String)>,
-    grant_type: Option<GrantType>,
-    is_form: bool,
-}
-
-impl Parameters {
-    fn read(headers: &HeaderMap, body: &[u8]) -> Self {
-        let is_form = headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
-        let pairs: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
-        let grant_type = pairs.iter().find(|(name, _)| name == "grant_type");
-        let grant_type = match grant_type.map(|(_, value)| value.as_str()) {
-            Some("authorization_code") => Some(GrantType::AuthorizationCode),
-            Some("refresh_token") => Some(GrantType::RefreshToken),
-            Some(_) | None => None,
-        };
-        Self {
-            pairs,
-            basic: basic_credentials(headers),
-            grant_type,
-            is_form,
-        }
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        let found = self.pairs.iter().find(|(known, _)| known == name);
-        found
-            .map(|(_, value)| value.as_str())
-            .filter(|value| !value.is_empty())
-    }
-
-    fn required(&self, name: &str) -> Result<&str, Refusal> {
-        self.get(name).ok_or_else(|| missing(name))
-    }
-
-    fn client_id(&self) -> Option<&str> {
-        let basic = self.basic.as_ref().map(|(id, _)| id.as_str());
-        basic.or_else(|| self.get("client_id"))
-    }
-
-    fn client_secret(&self) -> Option<&str> {
-        let basic = self.basic.as_ref().map(|(_, secret)| secret.as_str());
-        basic.or_else(|| self.get("client_secret"))
-    }
-
-    fn client_authentication(&self) -> ClientAuthentication {
-        match (&self.basic, self.get("client_secret")) {
-            (Some(_), _) => ClientAuthentication::Basic,
-            (None, Some(_)) => ClientAuthentication::Body,
-            (None, None) => ClientAuthentication::None,
-        }
-    }
-
-    fn owner(&self, entra: &Shared) -> Option<String> {
-        let value = match self.grant_type? {
-            GrantType::AuthorizationCode => self.get("code")?,
-            GrantType::RefreshToken => self.get("refresh_token")?,
-        };
-        lock(&entra.grants).owner(value).map(str::to_owned)
-    }
-}
-
 impl Shared {
     /// Exchanges a code or a refresh token, under all of Entra's conditions.
     fn exchange(
@@ -256,136 +187,8 @@ impl Shared {
         self.tokens(&grant, &scopes, None, true, now)
     }
 
-    fn tokens(
-        &self,
-        grant: &Grant,
-        scopes: &Scopes,
-        nonce: Option<&str>,
-        with_refresh_token: bool,
-        now: Timestamp,
-    ) -> Result<Map<String, Value>, Refusal> {
-        match self
-            .directory
-            .account(&grant.account)
-            .map(|account| account.sign_in)
-        {
-            Some(SignIn::Allowed) => {}
-            Some(SignIn::Disabled | SignIn::Shared) => return Err(Refusal::numbered(50057)),
-            None => return Err(Refusal::numbered(50034)),
-        }
-        let resource = scopes.resource()?;
-        let failed = |_| Refusal::numbered(50033);
-        let access = self
-            .issue_access_token(grant, scopes, resource, now)
-            .map_err(failed)?;
-        let mut answer = Map::new();
-        answer.insert("token_type".to_owned(), json!("Bearer"));
-        answer.insert("scope".to_owned(), json!(scopes.answer(resource)));
-        answer.insert("expires_in".to_owned(), json!(access.seconds));
-        answer.insert("ext_expires_in".to_owned(), json!(access.seconds));
-        answer.insert("access_token".to_owned(), json!(access.value));
-        if with_refresh_token {
-            let characters = lock(&self.behaviour).refresh_token_characters;
-            let token = lock(&self.grants).issue_refresh_token(grant.clone(), now, characters);
-            answer.insert("refresh_token".to_owned(), json!(token));
-        }
-        if scopes.has("openid") {
-            let token = self.id_token(grant, scopes, nonce, now).map_err(failed)?;
-            lock(&self.grants).note_issued(&token);
-            answer.insert("id_token".to_owned(), json!(token));
-        }
-        Ok(answer)
-    }
-
-    fn id_token(
-        &self,
-        grant: &Grant,
-        scopes: &Scopes,
-        nonce: Option<&str>,
-        now: Timestamp,
-    ) -> Result<String> {
-        let account = self.directory.account(&grant.account);
-        let mut claims = json!({
-            "aud": grant.client_id,
-            "iss": self.issuer(&grant.tenant),
-            "iat": now.as_second(),
-            "nbf": now.as_second(),
-            "exp": now.as_second() + 3600,
-            "oid": account.as_ref().map(|account| &account.object_id),
-            "sub": super::super::id::named_guid(&grant.client_id, &grant.account),
-            "tid": grant.tenant,
-            "ver": "2.0",
-        });
-        if scopes.has("profile") {
-            claims["preferred_username"] = json!(grant.account);
-            claims["name"] = json!(account.map(|account| account.display_name));
-        }
-        if let Some(nonce) = nonce {
-            claims["nonce"] = json!(nonce);
-        }
-        self.key.sign(&claims)
-    }
-
-    /// The tenant named in a path. Single-tenant applications, which all are here, cannot use the shared names.
-    pub(super) fn tenant_of_path(&self, name: &str) -> Result<Tenant, Refusal> {
-        if matches!(name, "common" | "organizations") {
-            return Err(Refusal::numbered(50194));
-        }
-        self.directory.tenant(name).ok_or_else(|| {
-            Refusal::numbered(90002).saying(format!(
-                "Tenant '{name}' not found. Check to make sure you have the correct tenant ID and are signing into the \
-                 correct cloud. Check with your subscription administrator, this may happen if there are no active \
-                 subscriptions for the tenant."
-            ))
-        })
-    }
-
-    fn check_client(
-        &self,
-        client_id: &str,
-        secret: Option<&str>,
-        tenant: &Tenant,
-        now: Timestamp,
-    ) -> Result<String, Refusal> {
-        let app = self
-            .directory
-            .app(client_id)
-            .filter(|app| app.tenant == tenant.id);
-        let app = app.ok_or_else(|| {
-            Refusal::numbered(700_016).saying(format!(
-                "Application with identifier '{client_id}' was not found in the directory '{}'. This can happen if the \
-                 application has not been installed by the administrator of the tenant or consented to by any user in \
-                 the tenant. You may have sent your authentication request to the wrong tenant.",
-                tenant.id
-            ))
-        })?;
-        if !app.enabled {
-            return Err(Refusal::numbered(7_000_112));
-        }
-        let secret = secret.ok_or_else(|| Refusal::numbered(7_000_218))?;
-        let known = app.secrets.iter().find(|known| known.value == secret);
-        let known = known.ok_or_else(|| {
-            Refusal::numbered(7_000_215).saying(format!(
-                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret \
-                 value, not the client secret ID, for a secret added to app '{}'.",
-                app.client_id
-            ))
-        })?;
-        if known.expires_at <= now {
-            return Err(Refusal::numbered(7_000_222));
-        }
-        Ok(app.client_id)
-    }
-
     fn record(&self, tenant: &str, parameters: &Parameters, outcome: TokenOutcome) {
-        self.count(|counters| {
-            match parameters.grant_type {
-                Some(GrantType::AuthorizationCode) => counters.code_redemptions += 1,
-                Some(GrantType::RefreshToken) => counters.refreshes += 1,
-                None => {}
-            }
-            counters.issued += u64::from(outcome == TokenOutcome::Issued);
-        });
+        let is_issued = outcome == TokenOutcome::Issued;
         let names = parameters.pairs.iter().map(|(name, _)| name.clone());
         lock(&self.token_requests).push(TokenRequest {
             at: self.clock.now(),
@@ -397,6 +200,15 @@ impl Shared {
             scope: parameters.get("scope").map(str::to_owned),
             parameters: names.collect(),
             outcome,
+        });
+        // Whoever waits for the count finds the request.
+        self.count(|counters| {
+            match parameters.grant_type {
+                Some(GrantType::AuthorizationCode) => counters.code_redemptions += 1,
+                Some(GrantType::RefreshToken) => counters.refreshes += 1,
+                None => {}
+            }
+            counters.issued += u64::from(is_issued);
         });
     }
 }
@@ -414,12 +226,6 @@ fn narrowed(asked: Option<&str>, granted: &Scopes) -> Result<Scopes, Refusal> {
     Ok(scopes)
 }
 
-fn missing(parameter: &str) -> Refusal {
-    Refusal::numbered(900_144).saying(format!(
-        "The request body must contain the following parameter: '{parameter}'."
-    ))
-}
-
 fn names(field: Field) -> &'static [&'static str] {
     match field {
         Field::Scope => &["scope"],
@@ -428,23 +234,6 @@ fn names(field: Field) -> &'static [&'static str] {
         Field::IdToken => &["id_token"],
         Field::AccessToken => &["access_token"],
     }
-}
-
-/// HTTP Basic as RFC 6749 §2.3.1 has it: both halves form-encoded.
-fn basic_credentials(headers: &HeaderMap) -> Option<(String, String)> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let encoded = value.strip_prefix("Basic ")?;
-    let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
-    let (id, secret) = decoded.split_once(':')?;
-    Some((form_decoded(id), form_decoded(secret)))
-}
-
-fn form_decoded(text: &str) -> String {
-    let line = format!("v={text}");
-    let value = form_urlencoded::parse(line.as_bytes()).next();
-    value
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_default()
 }
 
 /// An answer that begins and never comes to its end.

@@ -102,7 +102,6 @@ impl Exchange {
                     // A failed accept concerns one connection, which is gone.
                     let Ok((stream, peer)) = accepted else { continue };
                     if stream.set_nodelay(true).is_ok() {
-                        let peer = peer.ip().to_string();
                         sessions.spawn(session::serve(Arc::clone(&self.shared), stream, peer));
                     }
                 }
@@ -190,12 +189,27 @@ impl Exchange {
         lock(&self.shared.usage).peak_messages(&upn.to_ascii_lowercase(), window)
     }
 
+    /// Waits until the sums are as asked for.
+    ///
+    /// # Errors
+    ///
+    /// When the time is over first.
+    pub async fn wait_until(
+        &self,
+        are_enough: impl Fn(&Counters) -> bool,
+        patience: Duration,
+    ) -> Result<Counters> {
+        self.shared.log.wait_until(are_enough, patience).await
+    }
+
     /// Waits until no connection is open.
     ///
     /// # Errors
     ///
     /// When the time is over first.
     pub async fn wait_until_idle(&self, patience: Duration) -> Result<()> {
-        self.shared.log.wait_until_idle(patience).await
+        self.wait_until(|counters| counters.open == 0, patience)
+            .await
+            .map(drop)
     }
 }

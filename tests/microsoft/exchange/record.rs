@@ -1,9 +1,10 @@
 //! What happened at the simulated Exchange: connections, commands, flights.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, bail};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
@@ -12,6 +13,8 @@ use tokio::sync::watch;
 pub struct Connection {
     /// Counts from 1.
     pub number: u64,
+    /// The client's end of it.
+    pub peer: SocketAddr,
     /// When it was accepted.
     pub opened_at: Timestamp,
     /// When it ended; `None` while it is open.
@@ -59,12 +62,13 @@ struct State {
 
 impl Log {
     /// Notes a new connection and gives it its number.
-    pub(super) fn open(&self, now: Timestamp) -> u64 {
+    pub(super) fn open(&self, peer: SocketAddr, now: Timestamp) -> u64 {
         let mut number = 0;
         self.state.send_modify(|state| {
             number = state.connections.len() as u64 + 1;
             state.connections.push(Connection {
                 number,
+                peer,
                 opened_at: now,
                 closed_at: None,
                 encrypted: false,
@@ -93,14 +97,32 @@ impl Log {
     }
 
     pub(super) fn counters(&self) -> Counters {
-        let state = self.state.borrow();
+        self.state.borrow().counters()
+    }
+
+    pub(super) async fn wait_until(
+        &self,
+        are_enough: impl Fn(&Counters) -> bool,
+        patience: Duration,
+    ) -> Result<Counters> {
+        let mut updates = self.state.subscribe();
+        let enough = updates.wait_for(|state| are_enough(&state.counters()));
+        match tokio::time::timeout(patience, enough).await {
+            Ok(state) => Ok(state?.counters()),
+            Err(_) => bail!("{:?} after {patience:?}", self.counters()),
+        }
+    }
+}
+
+impl State {
+    fn counters(&self) -> Counters {
         let mut counters = Counters {
-            connections: state.connections.len() as u64,
-            open: state.open(),
-            peak_open: state.peak_open,
+            connections: self.connections.len() as u64,
+            open: self.open(),
+            peak_open: self.peak_open,
             ..Counters::default()
         };
-        for connection in &state.connections {
+        for connection in &self.connections {
             counters.flights += connection.flights;
             counters.accepted += connection.accepted;
             for verb in &connection.commands {
@@ -110,17 +132,6 @@ impl Log {
         counters
     }
 
-    pub(super) async fn wait_until_idle(&self, patience: Duration) -> Result<()> {
-        let mut updates = self.state.subscribe();
-        let idle = updates.wait_for(|state| state.open() == 0);
-        tokio::time::timeout(patience, idle)
-            .await
-            .context("a connection is still open")??;
-        Ok(())
-    }
-}
-
-impl State {
     fn open(&self) -> u64 {
         self.connections
             .iter()

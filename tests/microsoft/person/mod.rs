@@ -4,6 +4,8 @@
 //! application but its addresses.
 
 mod browser;
+mod cookie;
+mod markup;
 mod page;
 
 use std::fmt;
@@ -181,7 +183,7 @@ impl Person {
                 .find(|form| form.method == "post")
                 .cloned();
             let Some(form) = form else {
-                bail!("{} shows no way to Microsoft:\n{}", page.url, page.text);
+                bail!("{page:?} shows no way to Microsoft:\n{}", page.text);
             };
             let button = form.buttons.first().cloned();
             page = self

@@ -111,7 +111,13 @@ async fn everything_ends_with_the_simulator() {
     let trial = Trial::start().await;
     let address = trial.microsoft.exchange().address();
     let mut dialogue = Dialogue::open(&trial.microsoft).await;
+    let inbox = trial.microsoft.inbox_url();
+    assert!(trial.http.get(&inbox).send().await.is_ok());
     trial.microsoft.shut_down().await;
+    assert!(
+        trial.http.get(&inbox).send().await.is_err(),
+        "not even on the old connection"
+    );
     assert_eq!(dialogue.rest().await, "");
     TcpStream::connect(address).await.unwrap_err();
 }

@@ -61,7 +61,7 @@ async fn application(
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut server = JoinSet::new();
-    server.spawn(async move { web::serve(listener, tls, routes).await.unwrap() });
+    server.spawn(web::serve(listener, tls, routes));
     Application {
         address,
         _server: server,

@@ -19,6 +19,11 @@ async fn a_consent_comes_back_as_a_form() {
     assert_eq!(answer.get("state"), Some("the <state>"));
     assert!(answer.get("code").is_some() && answer.get("error").is_none());
     assert!(!format!("{answer:?}").contains(answer.get("code").unwrap()));
+
+    let visit = &trial.microsoft.entra().authorize_requests()[0];
+    assert_eq!(visit.login_hint.as_deref(), Some("billing@contoso.com"));
+    assert_eq!(visit.code_challenge_method.as_deref(), Some("S256"));
+    assert!(visit.parameters.contains(&"nonce".to_owned()) && visit.prompt.is_none());
 }
 
 #[tokio::test]
@@ -256,6 +261,35 @@ async fn where_only_administrators_may_consent_a_user_comes_back_without() {
         .await
         .unwrap();
     assert!(answer.get("code").is_some(), "now everybody may");
+}
+
+#[tokio::test]
+async fn reading_mail_needs_an_administrator_and_sending_does_not() {
+    let trial = Trial::start().await;
+    let both =
+        "https://outlook.office.com/SMTP.Send https://outlook.office.com/IMAP.AccessAsUser.All";
+    let url = trial.authorize_url(&[("scope", both)]);
+    let answer = trial
+        .person("anna@contoso.com")
+        .sign_in(&url)
+        .await
+        .unwrap();
+    assert!(field(&answer, "error_description").starts_with("AADSTS90094: "));
+    let answer = trial
+        .person("admin@contoso.com")
+        .sign_in(&url)
+        .await
+        .unwrap();
+    assert!(answer.get("code").is_some());
+    let app = &trial.app.client_id;
+    let change = |app: &mut App| app.consent = ConsentPolicy::Users;
+    trial.microsoft.directory().change_app(app, change).unwrap();
+    let answer = trial
+        .person("anna@contoso.com")
+        .sign_in(&url)
+        .await
+        .unwrap();
+    assert!(answer.get("code").is_some());
 }
 
 #[tokio::test]

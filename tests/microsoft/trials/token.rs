@@ -455,6 +455,26 @@ async fn the_sixteenth_identical_request_is_a_loop() {
 }
 
 #[tokio::test]
+async fn a_test_can_wait_for_a_refresh() {
+    let trial = Trial::start().await;
+    let token = text(&trial.tokens("anna@contoso.com").await, "refresh_token");
+    let entra = trial.microsoft.entra().clone();
+    entra
+        .wait_until(|counters| counters.refreshes > 0, Duration::ZERO)
+        .await
+        .unwrap_err();
+    let waiting = tokio::spawn(async move {
+        entra
+            .wait_until(|counters| counters.refreshes > 0, PATIENCE)
+            .await
+            .unwrap();
+        entra.token_requests().pop().unwrap().grant_type
+    });
+    trial.refresh(&token, &[]).await;
+    assert_eq!(waiting.await.unwrap(), Some(GrantType::RefreshToken));
+}
+
+#[tokio::test]
 async fn a_malformed_request_is_refused() {
     let trial = Trial::start().await;
     let doubled = vec![

@@ -1,16 +1,49 @@
 //! What the session promises, against peers that answer, delay, split, inject and drop as they are told.
 
+/// Runs one step of the opening against a peer in memory, with the clock paused.
+macro_rules! step {
+    ($script:expr, |$wire:ident| $step:expr) => {{
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let peer = tokio::spawn(play(theirs, $script));
+        let limits = Timeouts {
+            greeting: Duration::from_secs(1),
+            ehlo: Duration::from_secs(2),
+            starttls: Duration::from_secs(3),
+            auth: Duration::from_secs(4),
+            ..Timeouts::default()
+        };
+        let mut wire = Wire::new(ours, limits);
+        let $wire = &mut wire;
+        let result = $step.await;
+        drop(wire);
+        (result, peer.await.unwrap())
+    }};
+}
+
+mod chunks;
+mod classes;
+mod extents;
+mod lies;
+mod losses;
 mod opening;
 mod peer;
+mod signing_in;
 mod transactions;
 
 use super::{
     Cause, Envelope, Failure, Outcome, Server, Submission, Timeouts, Transfer, Verdict,
     capabilities::Capabilities, dialogue::Dialogue, reply::Answer, wire::Wire,
 };
-use peer::{Act, Heard};
+use crate::secret::AccessToken;
+use peer::{Act, Hang, Hear, HearChunk, HearMessage, Heard, say};
 use std::{sync::Arc, time::Duration};
 use tokio::{io::DuplexStream, time::Instant};
+
+const USER: &str = "billing@contoso.com";
+
+fn token() -> AccessToken {
+    AccessToken::new("canary".repeat(500))
+}
 
 /// What Exchange offers after AUTH.
 const EXCHANGE: &str = "hello SIZE=157286400 PIPELINING 8BITMIME CHUNKING SMTPUTF8";
@@ -151,3 +184,58 @@ fn kind(failure: &Failure) -> String {
     };
     format!("{kind} at {}", failure.stage)
 }
+
+/// The replies to MAIL, RCPT and DATA in one flight, then to the message.
+fn by_data(mail: &str, rcpt: &[&str], data: &str, last: &str) -> Vec<Act> {
+    vec![
+        Hear("DATA"),
+        say(&replies(mail, rcpt, &[data])),
+        HearMessage,
+        say(last),
+        Hang,
+    ]
+}
+
+/// The replies to MAIL, RCPT and BDAT in one flight.
+fn by_bdat(mail: &str, rcpt: &[&str], last: &str) -> Vec<Act> {
+    let last: &[&str] = if last.is_empty() { &[] } else { &[last] };
+    vec![
+        Hear("RCPT"),
+        HearChunk,
+        say(&replies(mail, rcpt, last)),
+        Hang,
+    ]
+}
+
+fn replies(mail: &str, rcpt: &[&str], rest: &[&str]) -> String {
+    [&[mail], rcpt, rest].concat().join("\r\n")
+}
+
+async fn check_data(mail: &str, rcpt: &[&str], data: &str, last: &str, expected: &str) {
+    let ended = submit(
+        EXCHANGE,
+        Transfer::Data,
+        rcpt.len(),
+        by_data(mail, rcpt, data, last),
+    )
+    .await;
+    assert_eq!(ended.in_short(), expected);
+}
+
+async fn check_bdat(mail: &str, rcpt: &[&str], last: &str, expected: &str) {
+    let recipients = rcpt.len();
+    // Only the last RCPT of a flight may be awaited, for the chunk begins right behind it.
+    let mut script = vec![];
+    script.extend(std::iter::repeat_n(
+        Hear("RCPT"),
+        recipients.saturating_sub(1),
+    ));
+    script.extend(by_bdat(mail, rcpt, last));
+    let ended = submit(EXCHANGE, Transfer::Bdat, recipients, script).await;
+    assert_eq!(ended.in_short(), expected);
+    assert_eq!(ended.heard.rest, b"", "something follows the chunk");
+}
+
+const OK: &str = "250 2.1.0 OK";
+const QUEUED: &str = "250 2.0.0 queued";
+const GO: &str = "354 go";

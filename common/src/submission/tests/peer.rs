@@ -15,6 +15,8 @@ pub(super) enum Act {
     HearOctets(usize),
     /// Says this in one write.
     Say(String),
+    /// Says these octets in one write.
+    Octets(Vec<u8>),
     /// Says this octet by octet.
     Stutter(String),
     /// Says nothing until the other side has closed, and nothing then.
@@ -157,6 +159,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Ear<S> {
                 self.has_spoken = true;
                 self.stream.write_all(text.as_bytes()).await.is_ok()
                     && self.stream.flush().await.is_ok()
+            }
+            Act::Octets(octets) => {
+                self.has_spoken = true;
+                self.stream.write_all(&octets).await.is_ok()
             }
             Act::Stutter(text) => {
                 self.has_spoken = true;

@@ -205,6 +205,13 @@ impl Submits for Server {
     }
 }
 
+impl crate::handler::Hides for World {
+    async fn hide(&self, copy: &Copy, _wait: Duration) {
+        // A copy that cannot be hidden comes back by itself.
+        let _ = self.calls.note("hide", &copy.id);
+    }
+}
+
 impl World {
     fn new() -> Self {
         let mailbox = MailboxId::parse("billing").unwrap();
@@ -254,9 +261,11 @@ impl World {
         }
     }
 
-    /// Delivers a copy in an invocation of its own.
-    async fn deliver(&self, copy: &Copy) -> Fate {
-        let desk = Desk {
+    /// The desk of an invocation that begins now and may last five minutes.
+    fn desk(
+        &self,
+    ) -> Desk<'_, MemoryLedger, MemoryStates, Failed, Valve, FixedClock, SeededChance> {
+        Desk {
             settings: &self.settings,
             ledger: &self.ledger,
             states: &self.states,
@@ -266,8 +275,12 @@ impl World {
             chance: &self.chance,
             deadline: self.clock.now() + SignedDuration::from_mins(5),
             wire_deadline: Instant::now() + Duration::from_secs(290),
-        };
-        desk.deliver(copy, &mut self.server.clone()).await
+        }
+    }
+
+    /// Delivers a copy in an invocation of its own.
+    async fn deliver(&self, copy: &Copy) -> Fate {
+        self.desk().deliver(copy, &mut self.server.clone()).await
     }
 
     /// Delivers a copy again and again, after each of its waits, until it is settled.
@@ -460,6 +473,64 @@ async fn a_lost_reply_is_unknown_and_never_sent_again() {
     let handed = world.handed();
     assert_eq!(handed.len(), 1, "it is handed over once");
     assert_eq!(handed[0].report["class"], "unknown_after_data");
+    let message_id = handed[0].report["message_id"].as_str().unwrap();
+    let message = String::from_utf8(world.server.accepted.lock().unwrap()[0].1.clone()).unwrap();
+    assert!(
+        message.contains(&format!("Message-ID: {message_id}")),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn a_stop_that_somebody_knows_better_is_not_overwritten() {
+    let world = World::new().told([Act::NoWay(Class::TokenRejected)]);
+    let mailbox = &world.settings.mailbox;
+    let seen = world.states.seen(mailbox);
+    let revoked = Connection::stopped(Class::ConsentRevoked, String::new(), world.clock.now());
+    world.states.set(
+        mailbox,
+        MailboxState {
+            connection: revoked.clone(),
+            ..seen.clone()
+        },
+    );
+    let desk = world.desk();
+    let reason = ours(Class::TokenRejected, "535 5.7.3".to_owned(), "auth");
+    assert!(desk.stop_mailbox(reason, &seen).await.is_ok());
+    assert_eq!(world.states.seen(mailbox).connection, revoked);
+}
+
+#[tokio::test]
+async fn a_delivery_that_panics_costs_its_own_copy_alone() {
+    let world = World::new().told([Act::Panic]);
+    let copies = [
+        world.copy("1", BODY),
+        world.copy("2", &BODY.replace("invoice-1", "invoice-2")),
+    ];
+    let answer =
+        crate::handler::deliver(&copies, &world.desk(), &mut world.server.clone(), &world).await;
+    let failed: Vec<_> = answer
+        .batch_item_failures
+        .iter()
+        .map(|failure| failure.item_identifier.as_str())
+        .collect();
+    assert_eq!(failed, ["1"]);
+    assert_eq!(world.accepted(), [BOTH]);
+}
+
+#[tokio::test]
+async fn a_record_is_not_begun_without_the_time_to_end_it() {
+    let world = World::new();
+    let copies = [world.copy("1", BODY)];
+    world.clock.advance(SignedDuration::from_secs(-1));
+    let desk = world.desk();
+    world.clock.advance(SignedDuration::from_secs(5 * 60 - 120));
+    let answer = crate::handler::deliver(&copies, &desk, &mut world.server.clone(), &world).await;
+    assert_eq!(answer.batch_item_failures.len(), 1);
+    assert!(
+        world.state().is_none() && world.accepted().is_empty(),
+        "nothing of it was begun"
+    );
 }
 
 #[tokio::test]

@@ -3,13 +3,15 @@
 //! A [`Directory`] is shared: what a test changes here, Entra and Exchange see with their next request, as after an
 //! administrator's click.
 
-use std::collections::BTreeSet;
-use std::fmt;
+mod account;
+mod app;
+
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Context as _, Result, ensure};
-use jiff::Timestamp;
-use url::Url;
+use anyhow::{Context as _, Result};
+
+pub use account::{Account, Role, SignIn, SmtpAuth};
+pub use app::{App, ClientSecret, ConsentPolicy};
 
 use super::id::named_guid;
 use super::lock;
@@ -37,107 +39,6 @@ pub struct Tenant {
     pub id: String,
     /// The verified domains; the first is the one shown to people.
     pub domains: Vec<String>,
-}
-
-/// One account with its mailbox.
-#[derive(Clone, Debug)]
-pub struct Account {
-    /// The user principal name: what a person signs in with.
-    pub upn: String,
-    /// The GUID of the account within its tenant.
-    pub object_id: String,
-    /// The name shown to people.
-    pub display_name: String,
-    /// The GUID of the tenant.
-    pub tenant: String,
-    /// The mailbox's main address; the user principal name unless said otherwise.
-    pub address: String,
-    /// Further addresses of the same mailbox.
-    pub aliases: BTreeSet<String>,
-    /// Addresses of other mailboxes that this account holds Send As for.
-    pub send_as: BTreeSet<String>,
-    /// Addresses of other mailboxes that this account may open; it does not include the right to send as them.
-    pub full_access: BTreeSet<String>,
-    /// Whether a person can sign in with it.
-    pub sign_in: SignIn,
-    /// Whether the mailbox takes authenticated SMTP.
-    pub smtp_auth: SmtpAuth,
-    /// Whether the account may consent for the whole tenant.
-    pub role: Role,
-}
-
-/// Whether a person can sign in with an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignIn {
-    /// A person can.
-    Allowed,
-    /// An administrator disabled the account.
-    Disabled,
-    /// A shared mailbox: nobody signs in as it.
-    Shared,
-}
-
-/// What an account may do for its tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Nothing beyond its own affairs.
-    User,
-    /// Everything.
-    Administrator,
-}
-
-/// Whether Exchange takes authenticated SMTP for a mailbox, and by whose decision not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SmtpAuth {
-    /// It does.
-    Enabled,
-    /// The mailbox's own switch is off.
-    DisabledForMailbox,
-    /// The organisation's switch is off.
-    DisabledForTenant,
-    /// The tenant's security defaults refuse it.
-    SecurityDefaults,
-    /// A Conditional Access policy refuses it.
-    PolicyNotMet,
-}
-
-/// One app registration.
-#[derive(Clone)]
-pub struct App {
-    /// The application's GUID.
-    pub client_id: String,
-    /// The name shown on the consent page.
-    pub display_name: String,
-    /// The tenant that registered it; the only one whose accounts may use it.
-    pub tenant: String,
-    /// The client secrets, any of which is good until it expires.
-    pub secrets: Vec<ClientSecret>,
-    /// The redirect URIs of type Web.
-    pub redirect_uris: Vec<String>,
-    /// Who may consent to it.
-    pub consent: ConsentPolicy,
-    /// Whether an administrator switched the application off.
-    pub enabled: bool,
-}
-
-/// Who may consent to an application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConsentPolicy {
-    /// Each user for themselves.
-    Users,
-    /// Only an administrator, for everybody.
-    AdministratorOnly,
-}
-
-/// One client secret of an app registration.
-#[derive(Clone)]
-pub struct ClientSecret {
-    /// The GUID that the portal shows next to the secret, and that people paste by mistake.
-    pub id: String,
-    /// The value.
-    pub value: String,
-    /// When it stops being accepted.
-    pub expires_at: Timestamp,
 }
 
 impl Directory {
@@ -279,7 +180,7 @@ impl Directory {
     ///
     /// When Entra would refuse the URI, or there is no such registration.
     pub fn add_redirect_uri(&self, client_id: &str, uri: &str) -> Result<()> {
-        check_redirect_uri(uri)?;
+        app::check_redirect_uri(uri)?;
         self.change_app(client_id, |app| {
             if !app.redirect_uris.iter().any(|known| known == uri) {
                 app.redirect_uris.push(uri.to_owned());
@@ -306,100 +207,6 @@ impl Tenant {
             domains: vec!["outlook.com".to_owned()],
         }
     }
-}
-
-impl Account {
-    /// An ordinary account whose mailbox takes authenticated SMTP.
-    #[must_use]
-    pub fn new(tenant: &Tenant, upn: &str) -> Self {
-        Self {
-            upn: upn.to_owned(),
-            object_id: named_guid("account", upn),
-            display_name: upn.to_owned(),
-            tenant: tenant.id.clone(),
-            address: upn.to_owned(),
-            aliases: BTreeSet::new(),
-            send_as: BTreeSet::new(),
-            full_access: BTreeSet::new(),
-            sign_in: SignIn::Allowed,
-            smtp_auth: SmtpAuth::Enabled,
-            role: Role::User,
-        }
-    }
-
-    /// Whether Exchange lets this account send with the address as its sender: its own mailbox's addresses, and those
-    /// it holds Send As for. Full access is not enough.
-    #[must_use]
-    pub fn may_send_as(&self, address: &str) -> bool {
-        self.address.eq_ignore_ascii_case(address)
-            || self
-                .aliases
-                .iter()
-                .any(|own| own.eq_ignore_ascii_case(address))
-            || self
-                .send_as
-                .iter()
-                .any(|other| other.eq_ignore_ascii_case(address))
-    }
-}
-
-impl App {
-    /// A registration with one secret and no redirect URI.
-    ///
-    /// The secret has the characters that careless encoding mangles.
-    #[must_use]
-    pub fn new(tenant: &Tenant, display_name: &str) -> Self {
-        Self {
-            client_id: named_guid("app", display_name),
-            display_name: display_name.to_owned(),
-            tenant: tenant.id.clone(),
-            secrets: vec![ClientSecret {
-                id: named_guid("secret", display_name),
-                value: "7hX8Q~simulated+only&not%20a=real.secret_Zq".to_owned(),
-                expires_at: Timestamp::MAX,
-            }],
-            redirect_uris: Vec::new(),
-            consent: ConsentPolicy::Users,
-            enabled: true,
-        }
-    }
-}
-
-impl fmt::Debug for App {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App")
-            .field("client_id", &self.client_id)
-            .field("redirect_uris", &self.redirect_uris)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for ClientSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientSecret")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Entra's rules for redirect URIs: <https://learn.microsoft.com/entra/identity-platform/reply-url>.
-fn check_redirect_uri(uri: &str) -> Result<()> {
-    ensure!(
-        uri.len() <= 256,
-        "a redirect URI has at most 256 characters"
-    );
-    ensure!(
-        !uri.contains(['*', '!', '$', '\'', '(', ')', ',', ';']),
-        "a redirect URI has none of ! $ ' ( ) , ; and no wildcard"
-    );
-    let url = Url::parse(uri).context("a redirect URI is an absolute URL")?;
-    ensure!(url.fragment().is_none(), "a redirect URI has no fragment");
-    let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1"));
-    ensure!(
-        url.scheme() == "https" || (url.scheme() == "http" && local),
-        "a redirect URI is https, or http on localhost"
-    );
-    Ok(())
 }
 
 #[cfg(test)]

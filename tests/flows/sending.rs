@@ -1,0 +1,331 @@
+//! Flows of the sending.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use common::mailbox::{MailboxId, Settings};
+use common::message::{MessageIdentity, SenderPolicy, compose};
+use common::notification::{Notification, NotificationId};
+use jiff::Timestamp;
+use serde_json::json;
+use tests::contoso::{ADDRESS, Contoso, MAILBOX};
+use tests::microsoft::exchange::{Effect, Fault, Stage};
+use tests::microsoft::inbox::Message;
+
+use crate::{SOON, connected};
+
+/// The mails whose subject is `subject`, as soon as there are `count`.
+async fn mails(
+    contoso: &Contoso,
+    subject: &str,
+    count: usize,
+    patience: Duration,
+) -> Result<Vec<Message>> {
+    let of_subject = |messages: &[Message]| {
+        messages
+            .iter()
+            .filter(|message| message.subject() == subject)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let inbox = contoso.microsoft.inbox();
+    let all = inbox
+        .wait_until(|messages| of_subject(messages).len() >= count, patience)
+        .await;
+    Ok(of_subject(&all.with_context(|| {
+        format!("{count} mails with the subject {subject:?}")
+    })?))
+}
+
+/// Waits until a mailbox's queue is empty.
+async fn drained(contoso: &Contoso, mailbox: &str, patience: Duration) -> Result<()> {
+    let empty = |status: &serde_json::Value| {
+        status["queue"]["waiting"] == 0 && status["queue"]["in_flight"] == 0
+    };
+    contoso
+        .wait_for_status(mailbox, patience, empty)
+        .await
+        .map(|_| ())
+}
+
+fn letter(subject: &str) -> serde_json::Value {
+    json!({ "id": subject, "to": "erika@fabrikam.com", "subject": subject, "text": "Hello" })
+}
+
+/// The template's own mailbox is connected, and what arrives is what the composer makes of the notification: the same
+/// bytes, in the same envelope.
+pub(crate) async fn a_notification_arrives_byte_for_byte_as_composed(
+    contoso: &Contoso,
+) -> Result<()> {
+    let page = contoso.connect(MAILBOX, ADDRESS).await?;
+    contoso
+        .wait_for_status(MAILBOX, SOON, |status| status["sends"] == true)
+        .await
+        .context(page.text)?;
+    let body = json!({
+        "id": "byte-for-byte",
+        "to": [{ "name": "Łukasz Żółć", "email": "lukasz@fabrikam.com" }],
+        "bcc": "archive@fabrikam.com",
+        "subject": "Rechnung für März",
+        "text": ".a line that begins with a dot\r\n.\r\nand one that is only a dot",
+        "html": "<p>Grüße</p>",
+        "attachments": [{ "filename": "zahlen.csv", "content_type": "text/csv", "content": "YSxiCjEsMgo=" }],
+    })
+    .to_string();
+    contoso.enqueue(MAILBOX, &body).await?;
+    let received = mails(contoso, "Rechnung für März", 1, SOON).await?;
+
+    let notification = Notification::parse(&body)?;
+    let mailbox = MailboxId::parse(MAILBOX)?;
+    let settings = format!(r#"{{"address":"{ADDRESS}","tenant":"contoso.com","client_id":"app"}}"#);
+    let policy = SenderPolicy::from(&Settings::parse(mailbox.clone(), &settings)?);
+    let date = received[0]
+        .parsed()?
+        .date()
+        .context("a mail without a date")?
+        .to_timestamp();
+    let identity = MessageIdentity::derive(
+        &mailbox,
+        &NotificationId::parse("byte-for-byte")?,
+        Timestamp::from_second(date)?,
+    );
+    let composed = compose(&notification, &policy, &identity)?;
+    assert_eq!(
+        String::from_utf8_lossy(&received[0].raw),
+        String::from_utf8_lossy(&composed.bytes)
+    );
+    assert_eq!(received[0].envelope.reverse_path, ADDRESS);
+    let recipients: Vec<_> = composed
+        .envelope
+        .to()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(received[0].envelope.forward_paths, recipients);
+    assert_eq!(received[0].account, ADDRESS);
+    drained(contoso, MAILBOX, SOON).await
+}
+
+/// A producer that repeats itself causes one mail; another content under the same id is handed over.
+pub(crate) async fn a_repeated_notification_is_one_mail(contoso: &Contoso) -> Result<()> {
+    let mailbox = "repeated";
+    connected(contoso, mailbox).await?;
+    let letter = letter("sent once");
+    for _ in 0..3 {
+        contoso.enqueue(mailbox, &letter.to_string()).await?;
+    }
+    mails(contoso, "sent once", 1, SOON).await?;
+    drained(contoso, mailbox, SOON).await?;
+    let mut other = letter;
+    other["text"] = json!("Goodbye");
+    contoso.enqueue(mailbox, &other.to_string()).await?;
+    let failed = contoso.take_failed(mailbox, 1, SOON).await?;
+    assert_eq!(failed[0].report["class"], "idempotency_conflict");
+    assert_eq!(failed[0].id.as_deref(), Some("sent once"));
+    assert_eq!(mails(contoso, "sent once", 1, SOON).await?.len(), 1);
+    Ok(())
+}
+
+/// What is no notification is set aside with its body unchanged and its faults by their places.
+pub(crate) async fn a_body_that_is_no_notification_is_in_the_failed_queue_with_the_field_named(
+    contoso: &Contoso,
+) -> Result<()> {
+    // The mailbox of another flow, which looks at its failed queue for nothing; both may connect it.
+    let mailbox = "orders";
+    connected(contoso, mailbox).await?;
+    let body = r#"{"to": "erika@fabrikam.com", "subjct": "Hello", "text": "Hello"}"#;
+    contoso.enqueue(mailbox, body).await?;
+    let failed = contoso.take_failed(mailbox, 1, SOON).await?;
+    assert_eq!(failed[0].body, body);
+    assert_eq!(failed[0].report["class"], "invalid_message");
+    let reply = failed[0].report["reply"].as_str().unwrap_or_default();
+    assert!(reply.contains("/subjct"), "{reply}");
+    Ok(())
+}
+
+/// A mailbox that the README's block added sends under its own account, whatever the first one does.
+pub(crate) async fn a_second_mailbox_has_its_own_queue_and_account(
+    contoso: &Contoso,
+) -> Result<()> {
+    let mailbox = "orders";
+    connected(contoso, mailbox).await?;
+    contoso
+        .enqueue(mailbox, &letter("from the second mailbox").to_string())
+        .await?;
+    let mails = mails(contoso, "from the second mailbox", 1, SOON).await?;
+    assert_eq!(mails[0].account, "orders@contoso.com");
+    assert_eq!(mails[0].envelope.reverse_path, "orders@contoso.com");
+    Ok(())
+}
+
+/// Exchange stops accepting a token before its time: it is renewed once, on the spot, and the mail leaves.
+pub(crate) async fn a_token_that_the_server_refuses_is_renewed_once_and_the_mail_leaves(
+    contoso: &Contoso,
+) -> Result<()> {
+    let mailbox = "renewed";
+    connected(contoso, mailbox).await?;
+    let upn = "renewed@contoso.com";
+    let before = contoso.status(mailbox).await?["refreshed_at"].clone();
+    let refreshes = || {
+        let requests = contoso.microsoft.entra().token_requests();
+        requests
+            .iter()
+            .filter(|request| request.account.as_deref() == Some(upn))
+            .count()
+    };
+    let requests = refreshes();
+    contoso.microsoft.entra().end_access_tokens(upn);
+    contoso
+        .enqueue(mailbox, &letter("with a renewed token").to_string())
+        .await?;
+    mails(contoso, "with a renewed token", 1, SOON).await?;
+    drained(contoso, mailbox, SOON).await?;
+    assert_ne!(contoso.status(mailbox).await?["refreshed_at"], before);
+    assert_eq!(refreshes(), requests + 1, "one refusal causes one renewal");
+    Ok(())
+}
+
+/// A token that expires is renewed by the schedule alone, while nobody sends; the next mail leaves with it.
+pub(crate) async fn the_schedule_renews_a_token_that_expires(contoso: &Contoso) -> Result<()> {
+    let mailbox = "scheduled";
+    contoso.stack.tick("rate(1 minute)").await?;
+    let entra = contoso.microsoft.entra();
+    let usual = entra.behaviour().access_token_life;
+    entra.change_behaviour(|behaviour| {
+        behaviour.access_token_life = (Duration::from_secs(90), Duration::from_secs(90))
+    });
+    let consent = connected(contoso, mailbox).await;
+    entra.change_behaviour(|behaviour| behaviour.access_token_life = usual);
+    consent?;
+    let first = contoso.status(mailbox).await?["token_expires_at"].clone();
+    let renewed = |status: &serde_json::Value| {
+        status["token_expires_at"] != first && !status["token_expires_at"].is_null()
+    };
+    contoso
+        .wait_for_status(mailbox, Duration::from_secs(180), renewed)
+        .await?;
+    contoso
+        .enqueue(mailbox, &letter("after the first token").to_string())
+        .await?;
+    mails(contoso, "after the first token", 1, SOON).await?;
+    Ok(())
+}
+
+/// A worker that dies before anything was sent leaves no trace, and one that dies while its message is under way
+/// leaves an `unknown`, handed over once and never sent again.
+pub(crate) async fn a_killed_worker_loses_nothing(contoso: &Contoso) -> Result<()> {
+    let mailbox = "killed";
+    let upn = "killed@contoso.com";
+    connected(contoso, mailbox).await?;
+
+    let exchange = contoso.microsoft.exchange();
+    exchange.inject(
+        Fault::new(Stage::Credential, Effect::Hang)
+            .for_account(upn)
+            .once(),
+    );
+    contoso
+        .enqueue(mailbox, &letter("killed before it was sent").to_string())
+        .await?;
+    kill_when_held_up(contoso, upn).await?;
+    mails(
+        contoso,
+        "killed before it was sent",
+        1,
+        Duration::from_secs(400),
+    )
+    .await?;
+    drained(contoso, mailbox, SOON).await?;
+
+    exchange.inject(
+        Fault::new(Stage::EndOfMessage, Effect::Hang)
+            .for_account(upn)
+            .once(),
+    );
+    contoso
+        .enqueue(mailbox, &letter("killed while it was sent").to_string())
+        .await?;
+    kill_when_held_up(contoso, upn).await?;
+    let failed = contoso
+        .take_failed(mailbox, 1, Duration::from_secs(400))
+        .await?;
+    assert_eq!(failed[0].report["class"], "unknown_after_data");
+    assert_eq!(failed[0].id.as_deref(), Some("killed while it was sent"));
+    drained(contoso, mailbox, SOON).await?;
+
+    let inbox = contoso.microsoft.inbox().messages();
+    let of = |subject: &str| {
+        inbox
+            .iter()
+            .filter(|message| message.subject() == subject)
+            .count()
+    };
+    assert_eq!(
+        (
+            of("killed before it was sent"),
+            of("killed while it was sent")
+        ),
+        (1, 0)
+    );
+    Ok(())
+}
+
+/// Kills the worker that talks to Exchange for an account, as soon as the fault that holds it up has happened.
+async fn kill_when_held_up(contoso: &Contoso, upn: &str) -> Result<()> {
+    let exchange = contoso.microsoft.exchange();
+    let mut rounds = tokio::time::interval(Duration::from_millis(50));
+    let deadline = tokio::time::Instant::now() + SOON;
+    while exchange.pending_faults() > 0 {
+        ensure!(
+            tokio::time::Instant::now() < deadline,
+            "no worker came to the point where it is killed"
+        );
+        rounds.tick().await;
+    }
+    let held_up = exchange.connections().into_iter().filter(|connection| {
+        connection.closed_at.is_none()
+            && connection.commands.iter().any(|command| command == "AUTH")
+    });
+    let connection = held_up
+        .filter(|connection| {
+            connection
+                .account
+                .as_deref()
+                .is_none_or(|account| account == upn)
+        })
+        .last();
+    let peer = connection.context("no connection is held up")?.peer;
+    let workers = contoso.stack.workers("send-email");
+    let worker = workers.into_iter().find(|worker| worker.holds(peer));
+    worker
+        .context("no worker holds the connection")?
+        .kill()
+        .await
+}
+
+/// What arrives while a mailbox is paused waits on its queue, and leaves when it is resumed.
+pub(crate) async fn a_paused_mailbox_keeps_its_mail_until_it_is_resumed(
+    contoso: &Contoso,
+) -> Result<()> {
+    let mailbox = "paused";
+    connected(contoso, mailbox).await?;
+    contoso
+        .operator(&json!({ "command": "pause", "mailbox": mailbox }))
+        .await?;
+    contoso
+        .enqueue(mailbox, &letter("while it was paused").to_string())
+        .await?;
+    let status = contoso
+        .wait_for_status(mailbox, SOON, |status| status["queue"]["waiting"] == 1)
+        .await?;
+    assert_eq!(
+        (&status["sends"], &status["paused"]),
+        (&json!(false), &json!(true))
+    );
+    contoso
+        .operator(&json!({ "command": "resume", "mailbox": mailbox }))
+        .await?;
+    // What a worker had already taken comes back after two minutes at the most.
+    mails(contoso, "while it was paused", 1, Duration::from_secs(180)).await?;
+    Ok(())
+}

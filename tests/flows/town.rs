@@ -1,0 +1,102 @@
+//! The stack that all flows share: started by the first flow that runs, ended after the last.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tests::contoso::{Contoso, Setup};
+use tests::microsoft::{Account, Tenant};
+use tests::stack::Progress;
+use tokio::sync::OnceCell;
+
+/// The mailboxes besides the template's own: each flow that changes one has one to itself.
+pub(crate) const MAILBOXES: [&str; 8] = [
+    "orders",
+    "linked",
+    "stranger",
+    "repeated",
+    "renewed",
+    "scheduled",
+    "killed",
+    "paused",
+];
+
+/// The time that `send-email` has in these flows. The lease of a lost worker ends a minute after it, so the flow
+/// that kills one need not wait for five.
+const SEND_EMAIL_SECONDS: i32 = 140;
+
+/// The shared stack.
+#[derive(Default)]
+pub(crate) struct Town(OnceCell<Contoso>);
+
+impl Town {
+    /// The running company; started on the first call.
+    pub(crate) async fn contoso(&self) -> Result<&Contoso> {
+        self.0.get_or_try_init(start).await
+    }
+
+    /// Ends what was started.
+    pub(crate) async fn stop(self) -> Result<()> {
+        match self.0.into_inner() {
+            Some(contoso) => contoso.stop().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Deploys the unmodified template, and then, as a customer who adds mailboxes does, updates the stack with the
+/// README's block, once for each mailbox.
+async fn start() -> Result<Contoso> {
+    let mut contoso = Contoso::start(Setup::default(), Progress::detect()).await?;
+    let tenant = Tenant::new("contoso.com");
+    let mut blocks = String::new();
+    for mailbox in MAILBOXES {
+        contoso
+            .microsoft
+            .directory()
+            .add_account(Account::new(&tenant, &address(mailbox)));
+        blocks.push_str(&block(mailbox)?);
+    }
+    contoso.stack.update([], &blocks).await?;
+    for mailbox in MAILBOXES {
+        contoso
+            .stack
+            .hide_for(mailbox, Duration::from_secs(2))
+            .await?;
+    }
+    let lambda = aws_sdk_lambda::Client::new(contoso.stack.sdk_config());
+    let send_email = contoso.stack.function("send-email");
+    lambda
+        .update_function_configuration()
+        .function_name(send_email)
+        .timeout(SEND_EMAIL_SECONDS)
+        .send()
+        .await?;
+    Ok(contoso)
+}
+
+/// The address of a mailbox, which is also its user principal name.
+pub(crate) fn address(mailbox: &str) -> String {
+    format!("{mailbox}@contoso.com")
+}
+
+/// The block that the README shows for a second mailbox, for another one.
+fn block(mailbox: &str) -> Result<String> {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md"))?;
+    let after = readme
+        .split_once("<!-- second mailbox -->")
+        .context("the README marks no block for a second mailbox")?
+        .1;
+    let block = after
+        .split_once("```yaml\n")
+        .and_then(|(_, rest)| rest.split_once("```"));
+    let block = block
+        .context("the README's block for a second mailbox is not YAML")?
+        .0;
+    let resource = format!("{}{}Mailbox", mailbox[..1].to_uppercase(), &mailbox[1..]);
+    Ok(block
+        .replace("OrdersMailbox", &resource)
+        .replace("orders@contoso.com", &address(mailbox))
+        .replace("Id: orders", &format!("Id: {mailbox}")))
+}

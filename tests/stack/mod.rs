@@ -1,0 +1,359 @@
+//! The local stack: the unmodified template, deployed by `sam deploy`, running on this machine.
+//!
+//! [`Stack::start`] makes a private Python environment, starts MiniStack, builds and deploys; [`Stack::stop`] ends all
+//! of it. So does dropping the stack, Ctrl-C, and the end of this process in any other way. Everything that it writes
+//! is below `.pillarbox/` and `target/` of the checkout, and several stacks can run at once.
+//!
+//! The functions run as processes behind real event source mappings, schedules and HTTP routes, under the roles of the
+//! template. What is not as on AWS is left to the checks of the template: see [`ministack`].
+
+mod environment;
+mod front;
+mod ministack;
+mod progress;
+mod run;
+mod sam;
+mod supervised;
+mod workers;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use aws_config::SdkConfig;
+use aws_sdk_lambda::primitives::Blob;
+use serde_json::{Value, json};
+
+use self::environment::Environment;
+use self::front::{Front, Serving};
+use self::ministack::MiniStack;
+use self::run::RunDirectory;
+use self::sam::Sam;
+
+pub use self::progress::{Progress, Step};
+pub use self::workers::Worker;
+
+/// What to deploy, and how it is reached.
+pub struct Options {
+    /// The stack's name.
+    pub name: String,
+    /// Values of the template's parameters. `Architecture` and `PublicUrl` are the stack's own affair.
+    pub parameters: BTreeMap<String, String>,
+    /// More resources for the template, as YAML: the block of a second mailbox.
+    pub more_resources: String,
+    /// Host name of the consent pages; it has to lead to 127.0.0.1.
+    pub public_host: String,
+    /// Certificate and key of the consent pages.
+    pub tls: Arc<rustls::ServerConfig>,
+    /// Environment that the functions get besides what the template gives them, such as `AWS_LAMBDA_LOG_LEVEL`.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Options {
+    /// A stack called `pillarbox`, with consent pages at `localhost`.
+    #[must_use]
+    pub fn new(tls: Arc<rustls::ServerConfig>) -> Self {
+        Self {
+            name: "pillarbox".to_owned(),
+            parameters: BTreeMap::new(),
+            more_resources: String::new(),
+            public_host: "localhost".to_owned(),
+            tls,
+            environment: Vec::new(),
+        }
+    }
+}
+
+/// A deployed, running stack.
+pub struct Stack {
+    name: String,
+    progress: Progress,
+    parameters: BTreeMap<String, String>,
+    more_resources: String,
+    public_url: String,
+    outputs: BTreeMap<String, String>,
+    mappings: BTreeSet<String>,
+    sdk_config: SdkConfig,
+    // In the order in which they have to go.
+    serving: Option<Serving>,
+    ministack: MiniStack,
+    environment: Environment,
+    directory: RunDirectory,
+}
+
+impl Stack {
+    /// Makes everything that is missing, deploys, and waits until it can be used.
+    ///
+    /// # Errors
+    ///
+    /// Fails with what a person has to do when Python, its venv module or a port is missing, and with the end of the
+    /// output of the tool that failed otherwise.
+    pub async fn start(options: Options, progress: Progress) -> anyhow::Result<Self> {
+        ensure!(
+            cfg!(target_os = "linux"),
+            "the local stack runs the functions as programs for Linux: use Linux, WSL or a container"
+        );
+        // A second provider in one process is the first one.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let directory = RunDirectory::create(&workspace()?.join(".pillarbox"))?;
+        let environment = Environment::prepare(directory.home(), progress).await?;
+        let front = Front::open(options.tls).await?;
+        let public_url = format!("https://{}:{}", options.public_host, front.port()?);
+        let ministack = progress
+            .run(
+                "Start the local AWS",
+                MiniStack::start(&environment, directory.path(), &options.environment),
+            )
+            .await?;
+        let mut parameters = options.parameters;
+        parameters.insert("PublicUrl".to_owned(), public_url.clone());
+        let mut stack = Self {
+            name: options.name,
+            progress,
+            parameters,
+            more_resources: options.more_resources,
+            public_url,
+            outputs: BTreeMap::new(),
+            mappings: BTreeSet::new(),
+            sdk_config: sdk_config(&ministack.url()),
+            serving: None,
+            ministack,
+            environment,
+            directory,
+        };
+        stack.deploy().await?;
+        stack.serving = Some(front.serve(stack.ministack.url(), stack.output("ApiId")?)?);
+        Ok(stack)
+    }
+
+    /// Deploys again, with other parameters or more resources, as an update of the stack.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the update does.
+    pub async fn update(
+        &mut self,
+        parameters: impl IntoIterator<Item = (String, String)>,
+        more_resources: &str,
+    ) -> anyhow::Result<()> {
+        self.parameters.extend(parameters);
+        self.more_resources = more_resources.to_owned();
+        self.deploy().await
+    }
+
+    async fn deploy(&mut self) -> anyhow::Result<()> {
+        let endpoint = self.ministack.url();
+        let sam = Sam {
+            environment: &self.environment,
+            workspace: &workspace()?,
+            directory: self.directory.path(),
+            home: self.directory.home(),
+            endpoint: &endpoint,
+            architecture: sam::architecture()?,
+            progress: self.progress,
+        };
+        sam.build(&self.more_resources).await?;
+        sam.deploy(&self.name, &self.parameters).await?;
+        self.outputs = sam.outputs(&self.name).await?;
+        self.make_up_for_the_simulator().await
+    }
+
+    /// Puts right what MiniStack does otherwise than AWS after a deployment.
+    async fn make_up_for_the_simulator(&mut self) -> anyhow::Result<()> {
+        let lambda = aws_sdk_lambda::Client::new(&self.sdk_config);
+        for function in ["oauth-callback", "token-refresh", "send-email", "operator"] {
+            let configuration = lambda
+                .get_function_configuration()
+                .function_name(self.function(function))
+                .send()
+                .await?;
+            let role = configuration.role().and_then(|arn| arn.rsplit('/').next());
+            self.ministack
+                .excuse(role.context("a function without a role")?)
+                .await?;
+        }
+        // A mapping that is made closed says that it is open, until it is told again.
+        let found = lambda.list_event_source_mappings().send().await?;
+        for mapping in found
+            .event_source_mappings()
+            .iter()
+            .filter_map(|mapping| mapping.uuid())
+        {
+            if self.mappings.insert(mapping.to_owned()) {
+                lambda
+                    .update_event_source_mapping()
+                    .uuid(mapping)
+                    .enabled(false)
+                    .send()
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Configuration for SDK clients of the local AWS, with the rights of the account's root.
+    #[must_use]
+    pub fn sdk_config(&self) -> &SdkConfig {
+        &self.sdk_config
+    }
+
+    /// The stack's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The full name of one of the stack's functions.
+    #[must_use]
+    pub fn function(&self, function: &str) -> String {
+        format!("{}-{function}", self.name)
+    }
+
+    /// Where the local AWS listens, for clients that this process does not make.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        self.ministack.url()
+    }
+
+    /// Where the consent pages are, as a browser sees them.
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// An output of the deployed stack.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the template has no such output.
+    pub fn output(&self, name: &str) -> anyhow::Result<&str> {
+        let value = self.outputs.get(name).map(String::as_str);
+        value.with_context(|| format!("the stack has no output {name}"))
+    }
+
+    /// Invokes a function and waits for its answer.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the function does, with what it says.
+    pub async fn invoke(&self, function: &str, payload: &Value) -> anyhow::Result<Value> {
+        let answer = aws_sdk_lambda::Client::new(&self.sdk_config)
+            .invoke()
+            .function_name(self.function(function))
+            .payload(Blob::new(payload.to_string()))
+            .send()
+            .await?;
+        let payload = answer.payload().map(Blob::as_ref).unwrap_or_default();
+        if let Some(error) = answer.function_error() {
+            bail!("{function}: {error}: {}", String::from_utf8_lossy(payload));
+        }
+        Ok(serde_json::from_slice(payload)?)
+    }
+
+    /// What a function has logged, line by line, in the order of its invocations.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the log group does not exist.
+    pub async fn logs(&self, function: &str) -> anyhow::Result<Vec<String>> {
+        let mut request =
+            json!({ "logGroupName": format!("/aws/lambda/{}", self.function(function)) });
+        let mut lines = Vec::new();
+        loop {
+            let page = self
+                .ministack
+                .json("logs", "Logs_20140328.FilterLogEvents", &request)
+                .await?;
+            let events = page
+                .get("events")
+                .and_then(Value::as_array)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            lines.extend(
+                events
+                    .iter()
+                    .filter_map(|event| Some(event.get("message")?.as_str()?.to_owned())),
+            );
+            match page.get("nextToken").and_then(Value::as_str) {
+                Some(next) if !events.is_empty() => request["nextToken"] = json!(next),
+                Some(_) | None => return Ok(lines),
+            }
+        }
+    }
+
+    /// The processes that serve a function now.
+    #[must_use]
+    pub fn workers(&self, function: &str) -> Vec<Worker> {
+        workers::of(&self.function(function), &self.ministack.url())
+    }
+
+    /// Shortens how long a mailbox's queue hides what a worker took, so that a test need not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no such queue.
+    pub async fn hide_for(&self, mailbox: &str, time: Duration) -> anyhow::Result<()> {
+        use aws_sdk_sqs::types::QueueAttributeName::VisibilityTimeout;
+        let sqs = aws_sdk_sqs::Client::new(&self.sdk_config);
+        let queue = sqs
+            .get_queue_url()
+            .queue_name(format!("{}_{mailbox}", self.name))
+            .send()
+            .await?;
+        sqs.set_queue_attributes()
+            .queue_url(queue.queue_url().context("a queue without an address")?)
+            .attributes(VisibilityTimeout, time.as_secs().to_string())
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    /// Changes how often the schedule lets `token-refresh` run, such as `rate(1 minute)`, the fastest there is.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the schedule is refused.
+    pub async fn tick(&self, expression: &str) -> anyhow::Result<()> {
+        let path = format!("/schedules/{}", self.function("token-refresh"));
+        let mut schedule = self.ministack.get("scheduler", &path).await?;
+        schedule["ScheduleExpression"] = json!(expression);
+        self.ministack.put("scheduler", &path, &schedule).await
+    }
+
+    /// Ends everything and removes what the run wrote.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a process cannot be waited for.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        drop(self.serving);
+        self.ministack.stop().await
+    }
+}
+
+fn sdk_config(endpoint: &str) -> SdkConfig {
+    use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+    // Built by hand: a loader would read the person's own settings.
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static(ministack::REGION))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            ministack::ROOT,
+            ministack::ROOT,
+            None,
+            None,
+            "the local AWS",
+        )))
+        .endpoint_url(endpoint)
+        .build()
+}
+
+/// The checkout.
+fn workspace() -> anyhow::Result<std::path::PathBuf> {
+    let parent = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    Ok(parent
+        .context("the package has no parent directory")?
+        .to_owned())
+}
