@@ -26,9 +26,9 @@ pub(super) fn of(class: Class, about: &Concerning<'_>) -> String {
         Class::WaitedTooLong => format!(
             "Repair what keeps mailbox {mailbox} closed, then send its notifications from the failed queue to the queue again, each with its attribute `pillarbox-id`."
         ),
-        Class::RefusedOther => format!(
-            "Read the server's reply, repair what it names, and send the notification from the failed queue to the queue again, with its attribute `pillarbox-id`."
-        ),
+        Class::RefusedOther => {
+            "Read the server's reply, repair what it names, and send the notification from the failed queue to the queue again, with its attribute `pillarbox-id`.".to_owned()
+        }
         Class::RateLimited => format!(
             "Nothing has to be done: the mailbox slows down by itself. If it happens often, something else sends as {username} too; give it a mailbox of its own or lower `messages_per_minute`."
         ),
