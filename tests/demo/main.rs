@@ -41,27 +41,42 @@ async fn main() -> ExitCode {
         show.text(arguments::USAGE);
         return ExitCode::SUCCESS;
     }
-    tokio::select! {
-        outcome = run(&arguments, &show) => match outcome {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                show.failure(&format!("{error:#}"));
-                ExitCode::FAILURE
-            }
-        },
+    let contoso = tokio::select! {
+        outcome = run(&arguments, &show) => outcome,
         _ = tokio::signal::ctrl_c() => {
             show.failure("interrupted; everything is taken down");
-            ExitCode::from(130)
+            return ExitCode::from(130);
+        }
+    };
+    let outcome = match contoso {
+        Ok(contoso) => end(contoso, &arguments, &show).await,
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            show.failure(&format!("{error:#}"));
+            ExitCode::FAILURE
         }
     }
 }
 
-async fn run(arguments: &Arguments, show: &Show) -> Result<()> {
+/// Takes everything down, at once or when the person has seen enough.
+async fn end(contoso: Contoso, arguments: &Arguments, show: &Show) -> Result<()> {
+    if arguments.keep {
+        tokio::signal::ctrl_c().await?;
+        show.text("Taking everything down.");
+    }
+    contoso.stop().await
+}
+
+/// Does the main job, and shows what came of it.
+async fn run(arguments: &Arguments, show: &Show) -> Result<Contoso> {
     let progress = Progress::detect();
-    let home = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../.pillarbox")
-        .canonicalize();
-    let home = home.unwrap_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("../.pillarbox"));
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    let home = workspace
+        .context("the package has no parent directory")?
+        .join(".pillarbox");
     let inbox_directory = home.join("inbox");
     empty(&inbox_directory)?;
     let setup = Setup {
@@ -110,11 +125,7 @@ async fn run(arguments: &Arguments, show: &Show) -> Result<()> {
     show.status(&status);
     show.onward(&contoso, &inbox_directory, arguments.keep)
         .await?;
-    if arguments.keep {
-        tokio::signal::ctrl_c().await?;
-        show.text("Taking everything down.");
-    }
-    contoso.stop().await
+    Ok(contoso)
 }
 
 /// Whether the mailbox sends.
