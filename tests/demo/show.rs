@@ -11,6 +11,7 @@ use mail_parser::MimeHeaders;
 use serde_json::Value;
 use tests::contoso::{Contoso, MAILBOX};
 use tests::microsoft::inbox::Message;
+use tests::stack::{REGION, ROOT};
 
 /// Where the demo shows things.
 pub(crate) struct Show {
@@ -133,10 +134,10 @@ impl Show {
                 "Everything stays up until Ctrl-C.\n\n\
                  Read the mail:      {inbox}\n\
                  Put more on the queue, with the AWS CLI:\n\n  \
-                 AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo aws --region us-east-1 --endpoint-url {endpoint} \\\n    \
+                 AWS_ACCESS_KEY_ID={ROOT} AWS_SECRET_ACCESS_KEY={ROOT} aws --region {REGION} --endpoint-url {endpoint} \\\n    \
                  sqs send-message --queue-url {queue} \\\n    --message-body '{body}'\n\n\
                  or without it:\n\n  \
-                 curl -s {endpoint} -H 'Content-Type: application/x-amz-json-1.0' -H 'X-Amz-Target: AmazonSQS.SendMessage' \\\n    \
+                 curl -s {endpoint} --aws-sigv4 aws:amz:{REGION}:sqs --user {ROOT}:{ROOT} \\\n    -H 'Content-Type: application/x-amz-json-1.0' -H 'X-Amz-Target: AmazonSQS.SendMessage' \\\n    \
                  -d '{request}'",
                 inbox = contoso.microsoft.inbox_url(),
                 request = serde_json::json!({ "QueueUrl": queue, "MessageBody": body }),

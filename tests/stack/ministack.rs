@@ -16,9 +16,9 @@ use super::environment::Environment;
 use super::supervised::{Supervised, Supervision};
 
 /// The region that everything is deployed to.
-pub(super) const REGION: &str = "us-east-1";
+pub const REGION: &str = "us-east-1";
 /// The access key that MiniStack takes for the account's root, secret included.
-pub(super) const ROOT: &str = "test";
+pub const ROOT: &str = "test";
 
 /// A running local AWS.
 pub(super) struct MiniStack {

@@ -32,6 +32,7 @@ use self::ministack::MiniStack;
 use self::run::RunDirectory;
 use self::sam::Sam;
 
+pub use self::ministack::{REGION, ROOT};
 pub use self::progress::{Progress, Step};
 pub use self::workers::Worker;
 
