@@ -283,18 +283,14 @@ async fn kill_when_held_up(contoso: &Contoso, upn: &str) -> Result<()> {
         );
         rounds.tick().await;
     }
-    let held_up = exchange.connections().into_iter().filter(|connection| {
-        connection.closed_at.is_none()
-            && connection.commands.iter().any(|command| command == "AUTH")
+    let connection = exchange.connections().into_iter().rfind(|connection| {
+        let is_ours = connection
+            .account
+            .as_deref()
+            .is_none_or(|account| account == upn);
+        let has_begun = connection.commands.iter().any(|command| command == "AUTH");
+        connection.closed_at.is_none() && has_begun && is_ours
     });
-    let connection = held_up
-        .filter(|connection| {
-            connection
-                .account
-                .as_deref()
-                .is_none_or(|account| account == upn)
-        })
-        .last();
     let peer = connection.context("no connection is held up")?.peer;
     let workers = contoso.stack.workers("send-email");
     let worker = workers.into_iter().find(|worker| worker.holds(peer));

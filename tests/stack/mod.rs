@@ -5,7 +5,7 @@
 //! is below `.pillarbox/` and `target/` of the checkout, and several stacks can run at once.
 //!
 //! The functions run as processes behind real event source mappings, schedules and HTTP routes, under the roles of the
-//! template. What is not as on AWS is left to the checks of the template: see [`ministack`].
+//! template. What is not as on AWS is left to the checks of the template: see `ministack`.
 
 mod environment;
 mod front;

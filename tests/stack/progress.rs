@@ -32,7 +32,6 @@ impl Progress {
     }
 
     /// Begins a step. It counts as failed when it is dropped before [`Step::done`].
-    #[must_use]
     pub fn step(self, title: &str) -> Step {
         let bar = match self {
             Self::Terminal => {

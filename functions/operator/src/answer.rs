@@ -43,7 +43,7 @@ pub(crate) enum Answer {
     /// To `pause` and `resume`.
     Changed {
         /// The mailbox as it is now.
-        mailbox: Status,
+        mailbox: Box<Status>,
     },
 }
 

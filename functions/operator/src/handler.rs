@@ -228,7 +228,7 @@ impl Operator {
             tracing::warn!(mailbox.id = %mailbox, error = %chain(&error), "the valve is left to the next tick");
         }
         Ok(Answer::Changed {
-            mailbox: self.status(mailbox.clone()).await,
+            mailbox: Box::new(self.status(mailbox.clone()).await),
         })
     }
 }

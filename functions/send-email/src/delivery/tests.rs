@@ -78,12 +78,15 @@ enum Act {
     Panic,
 }
 
+/// Whom a message was accepted for, and its bytes.
+type Mail = (Vec<String>, Vec<u8>);
+
 #[derive(Clone, Default)]
 struct Server {
     calls: Calls,
     script: Arc<Mutex<VecDeque<Act>>>,
     /// Every message that was accepted, and for whom.
-    accepted: Arc<Mutex<Vec<(Vec<String>, Vec<u8>)>>>,
+    accepted: Arc<Mutex<Vec<Mail>>>,
 }
 
 impl Line for Server {
