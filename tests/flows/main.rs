@@ -51,7 +51,8 @@ fn main() -> Result<()> {
             sending::a_second_mailbox_has_its_own_queue_and_account,
             sending::a_token_that_the_server_refuses_is_renewed_once_and_the_mail_leaves,
             sending::the_schedule_renews_a_token_that_expires,
-            sending::a_killed_worker_loses_nothing,
+            sending::a_worker_killed_before_it_sends_loses_nothing,
+            sending::a_worker_killed_while_it_sends_leaves_an_unknown,
             sending::a_paused_mailbox_keeps_its_mail_until_it_is_resumed,
         ]
     );

@@ -11,7 +11,7 @@ use tests::stack::Progress;
 use tokio::sync::OnceCell;
 
 /// The mailboxes besides the template's own: each flow that changes one has one to itself.
-pub(crate) const MAILBOXES: [&str; 8] = [
+pub(crate) const MAILBOXES: [&str; 9] = [
     "orders",
     "linked",
     "stranger",
@@ -19,12 +19,13 @@ pub(crate) const MAILBOXES: [&str; 8] = [
     "renewed",
     "scheduled",
     "killed",
+    "lost",
     "paused",
 ];
 
 /// The time that `send-email` has in these flows. The lease of a lost worker ends a minute after it, so the flow
 /// that kills one need not wait for five.
-const SEND_EMAIL_SECONDS: i32 = 140;
+const SEND_EMAIL_SECONDS: i32 = 130;
 
 /// The shared stack.
 #[derive(Default)]
