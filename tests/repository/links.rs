@@ -1,0 +1,48 @@
+//! The pages: every link between them leads somewhere.
+
+use crate::{files, read, root};
+
+#[test]
+fn every_link_between_pages_leads_somewhere() {
+    let pages = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(str::to_owned);
+    let mut links = 0;
+    for page in pages
+        .into_iter()
+        .chain(files("docs", ".md"))
+        .chain(files("infra", ".md"))
+    {
+        let text = read(&page);
+        let folder = root().join(&page);
+        let folder = folder.parent().unwrap();
+        for (at, _) in text.match_indices("](") {
+            let target = text[at + 2..].split(')').next().unwrap();
+            if target.contains("://") || target.starts_with('#') {
+                continue;
+            }
+            let file = target.split('#').next().unwrap();
+            assert!(folder.join(file).exists(), "{page} links to {target}");
+            links += 1;
+        }
+    }
+    assert!(links > 10, "{links} links were found");
+}
+
+#[test]
+fn no_remedy_names_a_command_that_the_operator_lacks() {
+    let request = read("functions/operator/src/request.rs");
+    let remedies = read("common/src/class/remedy.rs");
+    let mut commands = 0;
+    for (at, _) in remedies.match_indices("`operator ") {
+        let command = remedies[at + 10..].split([' ', '`']).next().unwrap();
+        let variant: String = command
+            .split('-')
+            .map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..]))
+            .collect();
+        assert!(
+            request.contains(&format!("    {variant} {{")),
+            "there is no command {command}"
+        );
+        commands += 1;
+    }
+    assert!(commands > 0);
+}
