@@ -8,7 +8,7 @@ use common::clock::FixedClock;
 use common::fakes::{Calls, MemoryLedger, MemoryStates};
 use common::grant::GrantId;
 use common::ledger::State;
-use common::mailbox::MailboxId;
+use common::mailbox::{Connection, MailboxId};
 use common::submission::{Cause, Failure, Outcome, Recipient, Reply, Stage, Submission, Verdict};
 
 use super::*;
