@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tests::contoso::{Contoso, Setup};
 use tests::microsoft::{Account, Tenant};
 use tests::stack::Progress;
@@ -37,13 +37,39 @@ impl Town {
         self.0.get_or_try_init(start).await
     }
 
-    /// Ends what was started.
+    /// Ends what was started, after a look at what the functions have logged.
     pub(crate) async fn stop(self) -> Result<()> {
-        match self.0.into_inner() {
-            Some(contoso) => contoso.stop().await,
-            None => Ok(()),
+        let Some(contoso) = self.0.into_inner() else {
+            return Ok(());
+        };
+        let logged = no_secret_is_logged(&contoso).await;
+        contoso.stop().await?;
+        logged
+    }
+}
+
+/// Whatever the flows did, at the most talkative level that the template allows: no code, token or client secret that
+/// Microsoft gave out is in any log.
+async fn no_secret_is_logged(contoso: &Contoso) -> Result<()> {
+    let secrets = contoso.microsoft.entra().issued_secrets();
+    ensure!(
+        !secrets.is_empty(),
+        "Microsoft gave out nothing to look for"
+    );
+    let mut read = 0;
+    for function in ["oauth-callback", "token-refresh", "send-email", "operator"] {
+        let lines = contoso.stack.logs(function).await?;
+        read += lines.len();
+        for secret in &secrets {
+            let leaks = lines
+                .iter()
+                .filter(|line| line.contains(secret.as_str()))
+                .count();
+            ensure!(leaks == 0, "{function} has logged a secret {leaks} times");
         }
     }
+    ensure!(read > 0, "the functions have logged nothing at all");
+    Ok(())
 }
 
 /// Deploys the unmodified template, and then, as a customer who adds mailboxes does, updates the stack with the
