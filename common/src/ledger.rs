@@ -308,6 +308,12 @@ impl Record {
         }
     }
 
+    /// Whether a worker holds the record, or held it when it was lost.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        matches!(self.state, State::Claimed { .. } | State::Sending { .. })
+    }
+
     /// Whether a recipient needs nothing more.
     #[must_use]
     pub fn is_settled(&self, address: &str) -> bool {

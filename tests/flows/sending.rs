@@ -116,7 +116,7 @@ pub(crate) async fn a_repeated_notification_is_one_mail(contoso: &Contoso) -> Re
         contoso.enqueue(mailbox, &letter.to_string()).await?;
     }
     mails(contoso, "sent once", 1, SOON).await?;
-    drained(contoso, mailbox, SOON).await?;
+    drained(contoso, mailbox, A_LEASE).await?;
     let mut other = letter;
     other["text"] = json!("Goodbye");
     contoso.enqueue(mailbox, &other.to_string()).await?;

@@ -37,6 +37,11 @@ pub(crate) fn for_the_next_worker(chance: &impl Chance) -> Duration {
     chance.between(Duration::ZERO, Duration::from_secs(5))
 }
 
+/// The wait of a repeat whose notification another worker has in hand.
+pub(crate) fn while_somebody_works_on_it(chance: &impl Chance) -> Duration {
+    chance.between(Duration::from_secs(10), Duration::from_secs(20))
+}
+
 /// The wait until a moment, and a little more, so that not all come at once.
 pub(crate) fn until(moment: Timestamp, now: Timestamp, chance: &impl Chance) -> Duration {
     let wait = Duration::try_from(moment.duration_since(now)).unwrap_or_default();

@@ -155,7 +155,13 @@ where
         let content = notification.content_hash().as_str();
         match ledger::claim(record.as_ref(), content, &worker, now) {
             Claim::Done => Ok(Fate::Settled),
-            Claim::NotBefore(moment) => Ok(Fate::PutBack(backoff::until(moment, now, self.chance))),
+            Claim::NotBefore(moment) => {
+                let wait = backoff::until(moment, now, self.chance);
+                // Most workers are done long before their lease is; a repeat need not wait for its end.
+                let is_taken = record.as_ref().is_some_and(Record::is_taken);
+                let soon = backoff::while_somebody_works_on_it(self.chance);
+                Ok(Fate::PutBack(if is_taken { wait.min(soon) } else { wait }))
+            }
             Claim::Conflict => {
                 let reply = "the same id came with other content before".to_owned();
                 self.hand_over(

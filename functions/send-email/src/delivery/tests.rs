@@ -563,6 +563,23 @@ async fn what_came_too_late_is_not_sent() {
 }
 
 #[tokio::test]
+async fn a_repeat_of_what_somebody_works_on_looks_again_soon() {
+    let world = World::new();
+    world.calls.break_after(4);
+    world.deliver(&world.copy("1", BODY)).await;
+    world.calls.repair();
+    assert!(
+        matches!(world.state(), Some(State::Claimed { .. })),
+        "{:?}",
+        world.state()
+    );
+    let Fate::PutBack(wait) = world.deliver(&world.copy("2", BODY)).await else {
+        panic!("the repeat is gone")
+    };
+    assert!((10..=20).contains(&wait.as_secs()), "{wait:?}");
+}
+
+#[tokio::test]
 async fn two_workers_at_once_send_one_mail() {
     let world = World::new();
     let (one, other) = (world.copy("1", BODY), world.copy("2", BODY));
