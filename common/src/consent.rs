@@ -20,7 +20,7 @@ use std::future::Future;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use self::attempt::{Attempt, Prompt};
+pub use self::attempt::{Attempt, Prompt, Purpose};
 pub use self::link::{Link, connect_link};
 pub use self::outcome::{Check, Ending, Kept, Outcome, Queue, Refusal};
 pub use self::public_url::{InvalidPublicUrl, PublicUrl};
@@ -50,13 +50,15 @@ pub enum Standing {
     Burnt,
 }
 
-/// What became of the wish to take an attempt out.
+/// What became of the wish to use an attempt.
 #[derive(Debug)]
 pub enum Taken {
-    /// It is taken out, and nobody else gets it.
+    /// It is given out, and nobody else gets it.
     Attempt(Attempt),
-    /// There is none: it was taken out before, or never begun.
-    Gone,
+    /// There is none: it was never begun, or so long ago that it is forgotten.
+    Unknown,
+    /// It was given out before.
+    Used,
     /// Its time is up.
     Expired,
     /// Another browser has begun it, and may still take it.
@@ -105,7 +107,8 @@ pub trait Consents: Sync {
         attempt: &Attempt,
     ) -> impl Future<Output = Result<(), ConsentsUnavailable>> + Send;
 
-    /// Takes an attempt out for the browser that began it: of any number of callers one gets it.
+    /// Gives an attempt out for the browser that began it: of any number of callers one gets it. What it holds is
+    /// forgotten with that; that it was used is remembered until it would have expired.
     fn take(
         &self,
         state: &StateHash,

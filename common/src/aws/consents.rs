@@ -1,14 +1,13 @@
 //! Tickets, attempts and outcomes of consents in DynamoDB.
 //!
 //! One item each, under `ticket#`, `attempt#` and `outcome#` with the hash that names it. `expires_at` is both what
-//! the conditions judge and what the table deletes by, later. An attempt is taken out by one conditional delete
-//! that returns it.
+//! the conditions judge and what the table deletes by, later. An attempt is given out by one conditional update that
+//! returns it, takes its secrets away, and leaves behind that it was used.
 
 use std::collections::HashMap;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure,
@@ -17,8 +16,8 @@ use jiff::Timestamp;
 
 use super::boxed;
 use crate::consent::{
-    ATTEMPTS, Attempt, BrowserHash, Consents, ConsentsUnavailable, Nonce, Outcome, Standing,
-    StateHash, Taken, TicketHash, Verifier,
+    ATTEMPTS, Attempt, BrowserHash, Consents, ConsentsUnavailable, Nonce, Outcome, Purpose,
+    Standing, StateHash, Taken, TicketHash, Verifier,
 };
 use crate::mailbox::MailboxId;
 
@@ -156,6 +155,7 @@ impl Consents for ConsentTable {
 
     async fn begin(&self, state: &StateHash, attempt: &Attempt) -> Result<(), ConsentsUnavailable> {
         let attributes = [
+            ("purpose", text(attempt.purpose.as_str())),
             ("mailbox", text(attempt.mailbox.as_str())),
             ("ticket", text(attempt.ticket.as_str())),
             ("browser", text(attempt.browser.as_str())),
@@ -172,26 +172,31 @@ impl Consents for ConsentTable {
         browser: &BrowserHash,
         now: Timestamp,
     ) -> Result<Taken, ConsentsUnavailable> {
-        let delete = self.client.delete_item().table_name(&self.table);
-        let delete = delete
+        let update = self.client.update_item().table_name(&self.table);
+        let update = update
             .key("pk", AttributeValue::S(attempt_pk(state)))
-            .condition_expression("browser = :browser AND expires_at > :now")
+            .update_expression("SET taken = :yes REMOVE verifier, nonce")
+            .condition_expression(
+                "browser = :browser AND expires_at > :now AND attribute_not_exists(taken)",
+            )
+            .expression_attribute_values(":yes", AttributeValue::Bool(true))
             .expression_attribute_values(":browser", text(browser.as_str()))
             .expression_attribute_values(":now", number(now.as_second()))
             .return_values(ReturnValue::AllOld)
             .return_values_on_condition_check_failure(OnFailure::AllOld);
-        let error = match delete.send().await {
-            Ok(deleted) => {
-                let item = deleted.attributes.unwrap_or_default();
+        let error = match update.send().await {
+            Ok(updated) => {
+                let item = updated.attributes.unwrap_or_default();
                 let attempt = attempt(&item).ok_or_else(|| unavailable(Unreadable))?;
                 return Ok(Taken::Attempt(attempt));
             }
             Err(error) => error,
         };
         match error.as_service_error() {
-            Some(DeleteItemError::ConditionalCheckFailedException(failed)) => {
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 Ok(match failed.item() {
-                    None => Taken::Gone,
+                    None => Taken::Unknown,
+                    Some(item) if item.contains_key("taken") => Taken::Used,
                     Some(item) if string(item, "browser") != Some(browser.as_str()) => {
                         Taken::Foreign
                     }
@@ -209,6 +214,7 @@ impl Consents for ConsentTable {
     ) -> Result<(), ConsentsUnavailable> {
         let ending = serde_json::to_string(&outcome.ending).map_err(unavailable)?;
         let attributes = [
+            ("purpose", text(outcome.purpose.as_str())),
             ("mailbox", text(outcome.mailbox.as_str())),
             ("ticket", text(outcome.ticket.as_str())),
             ("ending", text(&ending)),
@@ -241,6 +247,7 @@ fn standing(item: &Item, now: Timestamp) -> Option<Standing> {
 
 fn attempt(item: &Item) -> Option<Attempt> {
     Some(Attempt {
+        purpose: Purpose::parse(string(item, "purpose")),
         mailbox: mailbox(item)?,
         ticket: TicketHash::stored(string(item, "ticket")?)?,
         browser: BrowserHash::stored(string(item, "browser")?)?,
@@ -252,6 +259,7 @@ fn attempt(item: &Item) -> Option<Attempt> {
 
 fn outcome(item: &Item) -> Option<Outcome> {
     Some(Outcome {
+        purpose: Purpose::parse(string(item, "purpose")),
         mailbox: mailbox(item)?,
         ticket: TicketHash::stored(string(item, "ticket")?)?,
         ending: serde_json::from_str(string(item, "ending")?).ok()?,

@@ -58,7 +58,7 @@ pub(super) fn of(class: Class, about: &Concerning<'_>) -> String {
         ),
         Class::ConsentRevoked => format!("Sign in again as {username}: run `operator connect {mailbox}` and open its link."),
         Class::AdminConsentRequired => format!(
-            "Have an administrator grant the consent (Entra admin center, Enterprise applications, Permissions), then connect with `operator connect {mailbox}`."
+            "Have an administrator approve the app, by the link of `operator connect {mailbox} --admin` or in the Entra admin center (Enterprise applications, Permissions), then connect with `operator connect {mailbox}`."
         ),
         Class::AccountDisabled => format!(
             "Have an administrator of the directory enable the account {username} (Entra admin center, Users), then connect again with `operator connect {mailbox}`."

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{Consents, ConsentsUnavailable, LIFE, PublicUrl, Ticket};
+use super::{Consents, ConsentsUnavailable, LIFE, PublicUrl, Purpose, Ticket};
 use crate::clock::Clock;
 use crate::mailbox::MailboxId;
 
@@ -45,11 +45,12 @@ pub async fn connect_link(
     clock: &impl Clock,
     base: &PublicUrl,
     mailbox: &MailboxId,
+    purpose: Purpose,
 ) -> Result<Link, ConsentsUnavailable> {
     let ticket = Ticket::random();
     let expires_at = clock.now() + LIFE;
     consents.create(&ticket.hash(), mailbox, expires_at).await?;
-    let mut url = base.start();
+    let mut url = base.start(purpose);
     url.query_pairs_mut().append_pair("ticket", ticket.expose());
     Ok(Link {
         url: url.into(),

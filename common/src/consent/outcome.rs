@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::TicketHash;
+use super::{Purpose, TicketHash};
 use crate::class::Class;
 use crate::mailbox::{MailboxId, Stop};
 
@@ -16,6 +16,8 @@ use crate::mailbox::{MailboxId, Stop};
 pub struct Outcome {
     /// The mailbox.
     pub mailbox: MailboxId,
+    /// What the attempt was for.
+    pub purpose: Purpose,
     /// The ticket, with which the person may try again.
     pub ticket: TicketHash,
     /// How it ended.
@@ -44,6 +46,8 @@ pub enum Ending {
         /// What the mail server said, and what it means.
         stop: Stop,
     },
+    /// An administrator lets the directory's accounts use the app. Nothing was stored.
+    Approved,
     /// Nothing was stored.
     Refused(Refusal),
 }
@@ -247,6 +251,7 @@ impl Ending {
             Self::Pending => "pending",
             Self::Connected { .. } => "connected",
             Self::Blocked { .. } => "blocked",
+            Self::Approved => "approved",
             Self::Refused(_) => "refused",
         }
     }

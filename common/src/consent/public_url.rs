@@ -4,6 +4,8 @@ use std::fmt;
 
 use url::{Host, Url};
 
+use super::Purpose;
+
 /// The base of the consent pages' addresses. It comes from the deployment and never from a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl(Url);
@@ -45,8 +47,15 @@ impl PublicUrl {
 
     /// The page on which a consent begins.
     #[must_use]
-    pub fn start(&self) -> Url {
-        self.below("/oauth/start")
+    pub fn start(&self, purpose: Purpose) -> Url {
+        let mut url = self.below("/oauth/start");
+        match purpose {
+            Purpose::Connection => {}
+            Purpose::Approval => {
+                url.query_pairs_mut().append_pair("for", purpose.as_str());
+            }
+        }
+        url
     }
 
     /// The redirect URI: where the provider sends the person back to.
@@ -100,8 +109,12 @@ mod tests {
         }
         let below = PublicUrl::parse("https://contoso.com/mail/").unwrap();
         assert_eq!(
-            below.start().as_str(),
+            below.start(Purpose::Connection).as_str(),
             "https://contoso.com/mail/oauth/start"
+        );
+        assert_eq!(
+            below.start(Purpose::Approval).as_str(),
+            "https://contoso.com/mail/oauth/start?for=approval"
         );
         assert_eq!(below.prefix(), "/mail");
     }

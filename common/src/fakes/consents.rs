@@ -1,6 +1,6 @@
 //! Tickets, attempts and outcomes in memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -24,6 +24,7 @@ pub struct MemoryConsents {
 struct Records {
     tickets: HashMap<TicketHash, Ticket>,
     attempts: HashMap<StateHash, Attempt>,
+    used: HashSet<StateHash>,
     outcomes: HashMap<BrowserHash, Outcome>,
 }
 
@@ -121,6 +122,7 @@ impl Consents for MemoryConsents {
 
     async fn begin(&self, state: &StateHash, attempt: &Attempt) -> Result<(), ConsentsUnavailable> {
         let copy = Attempt {
+            purpose: attempt.purpose,
             mailbox: attempt.mailbox.clone(),
             ticket: attempt.ticket.clone(),
             browser: attempt.browser.clone(),
@@ -140,8 +142,11 @@ impl Consents for MemoryConsents {
         now: Timestamp,
     ) -> Result<Taken, ConsentsUnavailable> {
         self.within("take", "attempt", |records| {
+            if records.used.contains(state) {
+                return Taken::Used;
+            }
             let Some(attempt) = records.attempts.get(state) else {
-                return Taken::Gone;
+                return Taken::Unknown;
             };
             if attempt.browser != *browser {
                 return Taken::Foreign;
@@ -149,10 +154,9 @@ impl Consents for MemoryConsents {
             if attempt.expires_at <= now {
                 return Taken::Expired;
             }
-            records
-                .attempts
-                .remove(state)
-                .map_or(Taken::Gone, Taken::Attempt)
+            records.used.insert(state.clone());
+            let attempt = records.attempts.remove(state);
+            attempt.map_or(Taken::Unknown, Taken::Attempt)
         })
     }
 

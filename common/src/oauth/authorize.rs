@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::consent::{Nonce, Prompt, State, Verifier};
-use crate::mailbox::Settings;
+use crate::mailbox::{Cloud, Settings};
 
 /// What one attempt puts into its address at the provider.
 #[derive(Debug, Clone, Copy)]
@@ -44,11 +44,15 @@ impl Authorization<'_> {
     }
 }
 
-/// Where an administrator consents for a whole directory, if the authorize endpoint is one of Microsoft's.
+/// Where an administrator consents for a whole directory, if the authorize endpoint is one of Microsoft's. Personal
+/// accounts have no administrator.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/v2-admin-consent>
 #[must_use]
 pub fn admin_consent_url(settings: &Settings, redirect_uri: &Url) -> Option<Url> {
+    if settings.cloud == Cloud::Consumer {
+        return None;
+    }
     let mut url = settings.authorize_endpoint.clone();
     let path = url.path().strip_suffix("/oauth2/v2.0/authorize")?;
     let path = format!("{path}/v2.0/adminconsent");
@@ -144,5 +148,11 @@ mod tests {
         ));
         let elsewhere = settings(r#","authorize_endpoint":"https://id.contoso.com/authorize""#);
         assert!(admin_consent_url(&elsewhere, &redirect_uri()).is_none());
+        let personal = Settings::parse(
+            MailboxId::parse("billing").unwrap(),
+            r#"{"address":"billing@outlook.com","cloud":"consumer","client_id":"app"}"#,
+        )
+        .unwrap();
+        assert!(admin_consent_url(&personal, &redirect_uri()).is_none());
     }
 }

@@ -6,23 +6,22 @@
 
 use std::time::Duration;
 
-use common::aws::Valve;
-use common::class::Class;
 use common::clock::Clock;
-use common::consent::{Attempt, Consents, Ending, Kept, Queue, Refusal, account};
+use common::consent::{Attempt, Consents, Ending, Kept, Refusal, account};
 use common::grant::{Account, Grant, GrantId, IssuedTokens, TokenSet};
-use common::mailbox::{Activate, Connection, MailboxStates, Pause, Refreshed, Settings, Stop};
-use common::oauth::discovery::DiscoveryError;
+use common::mailbox::{MailboxStates, Settings};
+use common::oauth::discovery::{DiscoveryError, Issuer};
 use common::oauth::id_token::{self, Expected, InvalidIdToken};
 use common::oauth::{Refusal as ProviderRefusal, TokenFailure};
-use common::route::{Obstacle, Route};
+use common::route::Route;
 use common::telemetry::chain;
 use tokio::time::{Instant, timeout};
 
 use crate::ports::{Missing, Ports};
+use crate::settling::settle;
 
 /// How long the provider may take for everything, of the 20 seconds that the person waits at most.
-const PROVIDER: Duration = Duration::from_secs(8);
+pub(crate) const PROVIDER: Duration = Duration::from_secs(8);
 /// When the person should have an answer. API Gateway gives up after 30 seconds.
 const WHOLE: Duration = Duration::from_secs(20);
 /// What the proof gets at least, however slow the rest was: a session takes a second or two.
@@ -52,13 +51,13 @@ pub(crate) async fn connect(ports: &impl Ports, attempt: &Attempt, code: Code) -
 }
 
 /// What passed every check.
-struct Accepted {
-    grant: Grant,
-    tokens: TokenSet,
+pub(crate) struct Accepted {
+    pub(crate) grant: Grant,
+    pub(crate) tokens: TokenSet,
 }
 
 impl Accepted {
-    fn kept(&self) -> Kept {
+    pub(crate) fn kept(&self) -> Kept {
         let life = self
             .tokens
             .expires_at
@@ -71,7 +70,8 @@ impl Accepted {
     }
 }
 
-async fn settings(ports: &impl Ports, attempt: &Attempt) -> Result<Settings, Refusal> {
+/// The settings of an attempt's mailbox.
+pub(crate) async fn settings(ports: &impl Ports, attempt: &Attempt) -> Result<Settings, Refusal> {
     let settings = ports.settings(&attempt.mailbox).await;
     settings.map_err(|missing| refused_for(attempt, &missing))
 }
@@ -86,6 +86,21 @@ fn refused_for(attempt: &Attempt, missing: &Missing) -> Refusal {
     }
 }
 
+/// Who issues the id tokens of an attempt's provider, and for which directory.
+pub(crate) async fn issuer(
+    ports: &impl Ports,
+    settings: &Settings,
+    attempt: &Attempt,
+) -> Result<Issuer, Refusal> {
+    ports.issuer(settings).await.map_err(|error| {
+        tracing::warn!(mailbox.id = %attempt.mailbox, error = chain(&error), "the issuer is not known");
+        match error {
+            DiscoveryError::Http(_) => Refusal::ProviderBusy,
+            DiscoveryError::NoIssuer => Refusal::NotReady,
+        }
+    })
+}
+
 /// Redeems the code and checks what it brings. Nothing is stored.
 async fn accept(
     ports: &impl Ports,
@@ -94,13 +109,7 @@ async fn accept(
     code: Code,
 ) -> Result<Accepted, Refusal> {
     let missing = |missing: Missing| refused_for(attempt, &missing);
-    let issuer = ports.issuer(settings).await.map_err(|error| {
-        tracing::warn!(mailbox.id = %attempt.mailbox, error = chain(&error), "the issuer is not known");
-        match error {
-            DiscoveryError::Http(_) => Refusal::ProviderBusy,
-            DiscoveryError::NoIssuer => Refusal::NotReady,
-        }
-    })?;
+    let issuer = issuer(ports, settings, attempt).await?;
     if code.issuer.is_some_and(|named| named != issuer.name) {
         return Err(Refusal::ForeignIssuer);
     }
@@ -210,89 +219,4 @@ async fn store(
         tracing::warn!(mailbox.id = %settings.mailbox, error = chain(&error), "the ticket was not burnt");
     }
     Ok(())
-}
-
-/// Proves the way to the mail server and lets the mail go.
-async fn settle(
-    ports: &impl Ports,
-    settings: &Settings,
-    accepted: &Accepted,
-    left: Duration,
-) -> Ending {
-    let Accepted { grant, tokens } = accepted;
-    let Settings { mailbox, .. } = settings;
-    let kept = accepted.kept();
-    let now = || ports.clock().now();
-    let states = ports.states();
-    let settled = async {
-        // Before anything can make the mailbox active, so that nothing slips out in between.
-        if settings.activate == Activate::Manual {
-            states.pause(mailbox, Pause::Paused).await?;
-        }
-        let unproven = Connection::unproven(now());
-        states
-            .connect(mailbox, &grant.grant_id, &grant.account, &unproven)
-            .await?;
-        let refreshed = Refreshed {
-            at: tokens.obtained_at,
-            expires_at: tokens.expires_at,
-            token_bytes: kept.token_bytes,
-        };
-        states
-            .refreshed(mailbox, &grant.grant_id, &refreshed)
-            .await?;
-        let proof = timeout(left, ports.prove(settings, &tokens.access_token)).await;
-        let proof = proof.unwrap_or_else(|_| {
-            let reason = format!("no answer within {} seconds", left.as_secs());
-            Err(Obstacle {
-                class: Class::Network,
-                reason,
-            })
-        });
-        match proof {
-            Ok(()) => {
-                states
-                    .change(mailbox, &grant.grant_id, &Connection::Active)
-                    .await?;
-                Ok(None)
-            }
-            Err(Obstacle { class, reason }) => {
-                let connection = Connection::stopped(class, reason, now());
-                states.change(mailbox, &grant.grant_id, &connection).await?;
-                Ok(connection.stop().cloned())
-            }
-        }
-    };
-    let stop = settled.await.unwrap_or_else(|error: common::mailbox::StateUnavailable| {
-        tracing::error!(mailbox.id = %mailbox, error = chain(&error), "the state was not recorded");
-        let reason = "the state of the mailbox could not be recorded".to_owned();
-        Some(Stop { class: Class::Network, reason, since: ports.clock().now() })
-    });
-    let queue = turn(ports, settings).await;
-    match stop {
-        None => Ending::Connected { kept, queue },
-        Some(stop) => Ending::Blocked { kept, stop },
-    }
-}
-
-/// Asks for the valve that the state stands for. The next tick asks again, so a failure is not one.
-async fn turn(ports: &impl Ports, settings: &Settings) -> Queue {
-    let Settings { mailbox, .. } = settings;
-    let turned = async {
-        let state = ports.states().state(mailbox).await;
-        let state = state.map_err(|error| Missing::Unavailable(chain(&error)))?;
-        let queue = if state.paused {
-            Queue::Paused
-        } else {
-            Queue::Open
-        };
-        match ports.turn(mailbox, Valve::of(&state)).await {
-            Err(missing) if queue == Queue::Open => Err(missing),
-            Ok(()) | Err(_) => Ok(queue),
-        }
-    };
-    turned.await.unwrap_or_else(|missing| {
-        tracing::warn!(mailbox.id = %mailbox, error = %missing, "the valve was not turned");
-        Queue::Opening
-    })
 }

@@ -1,6 +1,8 @@
 //! Turns one consent by the right person into a stored grant, or explains why not.
 
 mod answer;
+mod approval;
+mod callback;
 mod cookie;
 mod event;
 mod flow;
@@ -9,6 +11,9 @@ mod outside;
 mod pages;
 mod ports;
 mod refusals;
+mod result;
+mod settling;
+mod start;
 #[cfg(test)]
 mod tests;
 mod words;

@@ -2,12 +2,15 @@
 
 use askama::Template;
 use common::class::{Class, Concerning};
-use common::consent::{Check, Ending, Kept, Prompt, Queue, Refusal};
-use common::mailbox::Scopes;
+use common::consent::{Check, Ending, Kept, Outcome, Prompt, Purpose, Queue, Refusal};
+use common::mailbox::{Scopes, Settings};
 use url::Url;
 
 use crate::answer::STYLE;
 use crate::words::{self, Notice};
+
+/// The way of a person, as every page of an attempt shows it.
+const STEPS: [&str; 3] = ["Look", "Sign in", "Result"];
 
 /// Asks whether to begin.
 #[derive(Template)]
@@ -15,6 +18,15 @@ use crate::words::{self, Notice};
 pub(crate) struct Start<'a> {
     pub(crate) about: Concerning<'a>,
     pub(crate) prompt: Prompt,
+    pub(crate) permission: Permission,
+}
+
+/// Asks an administrator whether to begin.
+#[derive(Template)]
+#[template(path = "approve.html")]
+pub(crate) struct Approve<'a> {
+    pub(crate) about: Concerning<'a>,
+    pub(crate) settings: &'a Settings,
     pub(crate) permission: Permission,
 }
 
@@ -67,7 +79,6 @@ pub(crate) struct ResultPage<'a> {
     about: Concerning<'a>,
     title: String,
     tone: Tone,
-    pending: bool,
     paragraphs: Vec<String>,
     reply: Option<&'a str>,
     checks: Vec<Line>,
@@ -75,9 +86,29 @@ pub(crate) struct ResultPage<'a> {
     large: Option<String>,
     /// Whether to say that the mailbox is as it was.
     is_unchanged: bool,
-    again: Option<&'a Url>,
+    onward: Option<Button>,
     ask_for_link: bool,
-    admin: Option<&'a Url>,
+    /// Where this person may approve the app, being an administrator.
+    approve: Option<Url>,
+    /// Where another person may.
+    approval_elsewhere: Option<Url>,
+}
+
+/// The ways that lead on from a result, where they are open.
+#[derive(Debug)]
+pub(crate) struct Onward {
+    /// To the next attempt.
+    pub(crate) again: Option<Url>,
+    /// To an administrator's approval, in this browser.
+    pub(crate) approve: Option<Url>,
+    /// To an administrator's approval, at Microsoft, for whoever it is passed on to.
+    pub(crate) approval_elsewhere: Option<Url>,
+}
+
+/// The button that leads on.
+struct Button {
+    url: Url,
+    label: &'static str,
 }
 
 /// What the color and the sign of a page say.
@@ -94,6 +125,14 @@ impl Tone {
             Self::Good => "good",
             Self::Wait => "wait",
             Self::Bad => "bad",
+        }
+    }
+
+    fn sign(self) -> &'static str {
+        match self {
+            Self::Good => "✓",
+            Self::Wait => "…",
+            Self::Bad => "✗",
         }
     }
 }
@@ -142,39 +181,49 @@ impl CheckResult {
 }
 
 impl<'a> ResultPage<'a> {
-    pub(crate) fn new(
-        ending: &'a Ending,
-        about: Concerning<'a>,
-        again: Option<&'a Url>,
-        admin: Option<&'a Url>,
-    ) -> Self {
+    pub(crate) fn new(outcome: &'a Outcome, about: Concerning<'a>, onward: Onward) -> Self {
         let Concerning {
-            mailbox, address, ..
+            mailbox,
+            address,
+            username,
+            ..
         } = about;
+        let ask_for_link = onward.again.is_none();
+        let button = |label| onward.again.map(|url| Button { url, label });
         let blank = Self {
             about,
             title: String::new(),
             tone: Tone::Wait,
-            pending: false,
             paragraphs: Vec::new(),
             reply: None,
             checks: Vec::new(),
             kept: None,
             large: None,
             is_unchanged: false,
-            again: None,
+            onward: None,
             ask_for_link: false,
-            admin: None,
+            approve: None,
+            approval_elsewhere: None,
         };
-        match ending {
+        match &outcome.ending {
             Ending::Pending => Self {
                 title: "Waiting for the answer".to_owned(),
-                pending: true,
                 paragraphs: vec![
-                    "The sign-in is not finished, or is being checked just now. This page looks again by itself every few seconds.".to_owned(),
-                    "If nothing changes within half a minute, the sign-in was left half-way.".to_owned(),
+                    "The sign-in is not finished, or is being checked just now. Load this page again in a moment.".to_owned(),
+                    "If nothing changes within half a minute, the sign-in was left half-way: try again.".to_owned(),
                 ],
-                again,
+                onward: button("Try again"),
+                ..blank
+            },
+            Ending::Approved => Self {
+                title: "The app is approved".to_owned(),
+                tone: Tone::Good,
+                paragraphs: vec![
+                    "Accounts of the organization may now let this app send mail for them. An approval stores nothing here, and the mailbox is not connected by it.".to_owned(),
+                    format!("What is left: somebody signs in as {username}, once, to connect the mailbox."),
+                ],
+                onward: button("Connect the mailbox now"),
+                ask_for_link,
                 ..blank
             },
             Ending::Connected { kept, queue } => Self {
@@ -197,16 +246,36 @@ impl<'a> ResultPage<'a> {
                 ..blank.with(kept)
             },
             Ending::Refused(refusal) => Self {
-                title: words::title(*refusal).to_owned(),
+                title: words::title(*refusal, outcome.purpose).to_owned(),
                 tone: Tone::Bad,
-                paragraphs: words::paragraphs(*refusal, &about),
-                checks: refusal_lines(*refusal),
+                paragraphs: words::paragraphs(*refusal, outcome.purpose, &about),
+                checks: match outcome.purpose {
+                    Purpose::Connection => refusal_lines(*refusal),
+                    Purpose::Approval => Vec::new(),
+                },
                 is_unchanged: *refusal != Refusal::NotStored,
-                again,
-                ask_for_link: again.is_none(),
-                admin: admin.filter(|_| words::needs_approval(*refusal)),
-                ..blank
+                onward: button("Try again"),
+                ask_for_link,
+                ..blank.approvable(*refusal, outcome.purpose, onward.approve, onward.approval_elsewhere)
             },
+        }
+    }
+
+    /// Offers an administrator's approval where that is what helps.
+    fn approvable(
+        self,
+        refusal: Refusal,
+        purpose: Purpose,
+        approve: Option<Url>,
+        elsewhere: Option<Url>,
+    ) -> Self {
+        match purpose {
+            Purpose::Connection if words::needs_approval(refusal) => Self {
+                approve: approve.filter(|_| elsewhere.is_some()),
+                approval_elsewhere: elsewhere,
+                ..self
+            },
+            Purpose::Connection | Purpose::Approval => self,
         }
     }
 

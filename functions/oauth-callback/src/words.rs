@@ -4,7 +4,7 @@
 //! between backquotes. Nothing here repeats anything that came in.
 
 use common::class::{Class, Concerning};
-use common::consent::{Check, Refusal};
+use common::consent::{Check, Purpose, Refusal};
 
 /// A page that only says something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,9 @@ pub(crate) enum Notice {
     OtherSite,
     NotReady,
     NoClientSecret,
+    NoApproval,
     AnswerUnknown,
+    AnswerUsed,
     AnswerExpired,
     AnswerForeign,
     NothingToShow,
@@ -29,7 +31,7 @@ pub(crate) enum Notice {
 
 impl Notice {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::NotFound,
         Self::NotAllowed,
         Self::Unavailable,
@@ -41,7 +43,9 @@ impl Notice {
         Self::OtherSite,
         Self::NotReady,
         Self::NoClientSecret,
+        Self::NoApproval,
         Self::AnswerUnknown,
+        Self::AnswerUsed,
         Self::AnswerExpired,
         Self::AnswerForeign,
         Self::NothingToShow,
@@ -53,9 +57,13 @@ impl Notice {
             Self::Approved => 200,
             Self::NoLink | Self::AnswerUnknown => 400,
             Self::OtherSite | Self::AnswerForeign => 403,
-            Self::NotFound | Self::LinkUnknown | Self::NothingToShow => 404,
+            Self::NotFound | Self::LinkUnknown | Self::NoApproval | Self::NothingToShow => 404,
             Self::NotAllowed => 405,
-            Self::LinkExpired | Self::LinkExhausted | Self::LinkUsed | Self::AnswerExpired => 410,
+            Self::LinkExpired
+            | Self::LinkExhausted
+            | Self::LinkUsed
+            | Self::AnswerUsed
+            | Self::AnswerExpired => 410,
             Self::Unavailable | Self::NotReady | Self::NoClientSecret => 503,
         }
     }
@@ -73,7 +81,9 @@ impl Notice {
             Self::OtherSite => "This request came from another site",
             Self::NotReady => "The mailbox is not set up yet",
             Self::NoClientSecret => "The client secret is missing",
+            Self::NoApproval => "There is nothing to approve",
             Self::AnswerUnknown => "This sign-in is not known",
+            Self::AnswerUsed => "This sign-in was finished before",
             Self::AnswerExpired => "The sign-in took too long",
             Self::AnswerForeign => "This sign-in began in another browser",
             Self::NothingToShow => "There is nothing to show here",
@@ -119,9 +129,17 @@ impl Notice {
                 "The stored client secret of the app registration is empty, or is not one, so a sign-in would lead nowhere. Nothing was begun, and your link is still good.",
                 "The person who runs Pillarbox has to store the secret's value (the column Value in Entra, not the Secret ID).",
             ],
+            Self::NoApproval => &[
+                "The sign-in service of this mailbox has no page on which an administrator approves an app for everybody.",
+                "Open the link without `for=approval`, and sign in as the mailbox's own account.",
+            ],
             Self::AnswerUnknown => &[
-                "The answer does not belong to a sign-in that is waiting: it was used before, or its address was changed on the way. Nothing has been stored.",
+                "The answer does not belong to any sign-in that was begun here; it may have been changed on its way. Nothing has been stored.",
                 "Open the link that you were given once more.",
+            ],
+            Self::AnswerUsed => &[
+                "An answer of Microsoft counts once, and this one has been used. It has changed nothing now.",
+                "To see how the mailbox is, the person who runs Pillarbox can use `operator status`. To connect it again, ask for a new link.",
             ],
             Self::AnswerExpired => &[
                 "A sign-in has to be finished within 15 minutes. Nothing has been stored.",
@@ -136,16 +154,20 @@ impl Notice {
                 "To see how a mailbox is, the person who runs Pillarbox can use `operator status`.",
             ],
             Self::Approved => &[
-                "Nothing is stored here by an approval; the mailbox is not connected by it.",
-                "Open the link to connect the mailbox now, or ask for a new one.",
+                "An approval stores nothing here, and no mailbox is connected by it. It helps where it was given for the organization that the mailbox belongs to.",
+                "To connect the mailbox now, open the link that was made for that, or ask for a new one.",
             ],
         }
     }
 }
 
 /// What a refusal is called.
-pub(crate) fn title(refusal: Refusal) -> &'static str {
+pub(crate) fn title(refusal: Refusal, purpose: Purpose) -> &'static str {
     match refusal {
+        Refusal::Declined if purpose == Purpose::Approval => "The app was not approved",
+        Refusal::WrongDirectory if purpose == Purpose::Approval => {
+            "Another organization has approved the app"
+        }
         Refusal::Declined => "You did not agree",
         Refusal::ConsentRequired => "The app has no consent yet",
         Refusal::AdminApproval => "An administrator has to approve",
@@ -172,7 +194,53 @@ pub(crate) fn title(refusal: Refusal) -> &'static str {
 }
 
 /// What happened, and what to do about it.
-pub(crate) fn paragraphs(refusal: Refusal, about: &Concerning<'_>) -> Vec<String> {
+pub(crate) fn paragraphs(
+    refusal: Refusal,
+    purpose: Purpose,
+    about: &Concerning<'_>,
+) -> Vec<String> {
+    let own = match purpose {
+        Purpose::Connection => None,
+        Purpose::Approval => to_administrator(refusal, about),
+    };
+    own.unwrap_or_else(|| to_person(refusal, about))
+}
+
+/// What an administrator is told otherwise than the account of the mailbox.
+fn to_administrator(refusal: Refusal, about: &Concerning<'_>) -> Option<Vec<String>> {
+    let address = about.address;
+    let as_administrator =
+        format!("Try again, and sign in as an administrator of the organization of {address}.");
+    let happened = match refusal {
+        Refusal::Declined => "The approval was cancelled or not given.",
+        Refusal::AdminApproval | Refusal::NotInDirectory | Refusal::NotAssigned => {
+            "The account that signed in may not approve apps for the organization."
+        }
+        Refusal::WrongDirectory => {
+            "The administrator who signed in belongs to another organization than the mailbox, so the approval does not help it. It may be withdrawn there (Entra admin center, Enterprise applications)."
+        }
+        Refusal::ConsentRequired
+        | Refusal::PolicyStopped
+        | Refusal::Misconfigured
+        | Refusal::ProviderBusy
+        | Refusal::Unrecognized
+        | Refusal::ForeignIssuer
+        | Refusal::CodeRefused
+        | Refusal::ClientSecretRefused
+        | Refusal::ClientSecretUnusable
+        | Refusal::AccountUnproven
+        | Refusal::WrongAccount
+        | Refusal::OtherAccountThanBefore
+        | Refusal::NoSendPermission
+        | Refusal::NoRefreshToken
+        | Refusal::NotReady
+        | Refusal::NotStored
+        | Refusal::Unavailable => return None,
+    };
+    Some(vec![happened.to_owned(), as_administrator])
+}
+
+fn to_person(refusal: Refusal, about: &Concerning<'_>) -> Vec<String> {
     let Concerning {
         mailbox, username, ..
     } = *about;

@@ -9,10 +9,11 @@ use common::aws::{
 };
 use common::class::Class;
 use common::clock::{Clock, SystemClock};
-use common::consent::{ConsentsUnavailable, PublicUrl, connect_link};
+use common::consent::{ConsentsUnavailable, PublicUrl, Purpose, connect_link};
 use common::digest;
 use common::mailbox::{MailboxId, MailboxStates, Pause, Settings, StateUnavailable};
 use common::naming::StackName;
+use common::oauth::admin_consent_url;
 use common::route::Route;
 use common::telemetry::chain;
 use common::vault::{Vault, VaultError};
@@ -44,6 +45,11 @@ pub(crate) enum CommandError {
     /// The mailbox that was named has no valid id.
     #[error("`mailbox` is not the id of a mailbox")]
     Mailbox,
+    /// The mailbox's sign-in service has no page for administrators.
+    #[error(
+        "the sign-in service of this mailbox has no page on which an administrator approves an app"
+    )]
+    NoApproval,
     /// The mailbox is unknown, its settings are faulty or cannot be read.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -69,7 +75,14 @@ impl Operator {
     /// When the mailbox is unknown or something that the command needs cannot be reached.
     pub(crate) async fn handle(&self, request: Request) -> Result<Answer, CommandError> {
         match request {
-            Request::Connect { mailbox } => self.connect(&self.settings(&mailbox).await?).await,
+            Request::Connect { mailbox, admin } => {
+                let purpose = if admin {
+                    Purpose::Approval
+                } else {
+                    Purpose::Connection
+                };
+                self.connect(&self.settings(&mailbox).await?, purpose).await
+            }
             Request::Status {
                 mailbox: Some(mailbox),
             } => {
@@ -108,18 +121,28 @@ impl Operator {
         Ok(self.parameters.settings(&id(mailbox)?).await?)
     }
 
-    async fn connect(&self, settings: &Settings) -> Result<Answer, CommandError> {
+    async fn connect(&self, settings: &Settings, purpose: Purpose) -> Result<Answer, CommandError> {
+        let callback = self.public_url.callback();
+        if purpose == Purpose::Approval && admin_consent_url(settings, &callback).is_none() {
+            return Err(CommandError::NoApproval);
+        }
         let link = connect_link(
             &self.consents,
             &SystemClock,
             &self.public_url,
             &settings.mailbox,
+            purpose,
         )
         .await?;
         Ok(Answer::Link {
             link: link.expose().to_owned(),
             expires_at: link.expires_at,
-            sign_in_as: settings.username.as_str().to_owned(),
+            sign_in_as: match purpose {
+                Purpose::Connection => settings.username.as_str().to_owned(),
+                Purpose::Approval => {
+                    format!("an administrator of {}", settings.tenant.as_str())
+                }
+            },
         })
     }
 

@@ -10,6 +10,9 @@ pub(crate) enum Request {
     Connect {
         /// The mailbox.
         mailbox: String,
+        /// Whether the link is for an administrator, who approves the app for the whole directory.
+        #[serde(default)]
+        admin: bool,
     },
     /// How a mailbox does, or all of them.
     Status {
@@ -55,6 +58,17 @@ mod tests {
                 mailbox: "billing".to_owned()
             }
         );
+        for (json, admin) in [
+            (r#"{"command":"connect","mailbox":"billing"}"#, false),
+            (
+                r#"{"command":"connect","mailbox":"billing","admin":true}"#,
+                true,
+            ),
+        ] {
+            let mailbox = "billing".to_owned();
+            let connect = parse(json).expect("a request");
+            assert_eq!(connect, Request::Connect { mailbox, admin });
+        }
         assert!(parse(r#"{"command":"pause"}"#).is_err());
         assert!(parse(r#"{"command":"status","mailbx":"billing"}"#).is_err());
     }

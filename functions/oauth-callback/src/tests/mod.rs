@@ -1,5 +1,6 @@
 //! The consent flow against a provider, a mail server and stores in memory.
 
+mod approving;
 mod connecting;
 mod hostile;
 mod person;

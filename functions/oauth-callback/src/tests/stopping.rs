@@ -125,7 +125,7 @@ async fn whatever_breaks_no_page_claims_more_than_is_stored() {
             if page.contains("not sending yet</h1>") {
                 assert!(world.stored().is_some(), "{page}");
             }
-            if page.contains("class=\"bad\"") {
+            if page.contains("class=\"verdict bad\"") {
                 assert!(!active, "{page}");
             }
             if active {

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::aws::Valve;
 use common::client_secret::ClientSecret;
 use common::clock::{Clock, FixedClock};
-use common::consent::{Consents, PublicUrl, Verifier, connect_link};
+use common::consent::{Consents, PublicUrl, Purpose, Verifier, connect_link};
 use common::fakes::{MemoryConsents, MemorySecrets, MemoryStates};
 use common::grant::{IdToken, IssuedTokens, RefreshToken};
 use common::mailbox::{MailboxId, MailboxState, MailboxStates, Settings};
@@ -72,10 +72,13 @@ impl World {
 
     /// A link as an operator gets it.
     pub(super) async fn link(&self) -> Url {
-        let link = connect_link(&self.consents, &self.clock, &self.base, &mailbox())
-            .await
-            .unwrap();
-        link.expose().parse().unwrap()
+        self.link_for(Purpose::Connection).await
+    }
+
+    pub(super) async fn link_for(&self, purpose: Purpose) -> Url {
+        let mailbox = mailbox();
+        let link = connect_link(&self.consents, &self.clock, &self.base, &mailbox, purpose);
+        link.await.unwrap().expose().parse().unwrap()
     }
 
     pub(super) fn advance(&self, minutes: i64) {

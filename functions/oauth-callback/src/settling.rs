@@ -1,0 +1,102 @@
+//! From a stored grant to a mailbox that sends.
+//!
+//! Whatever stops here, `token-refresh` finds the grant and goes on.
+
+use std::time::Duration;
+
+use common::aws::Valve;
+use common::class::Class;
+use common::clock::Clock;
+use common::consent::{Ending, Queue};
+use common::mailbox::{Activate, Connection, MailboxStates, Pause, Refreshed, Settings, Stop};
+use common::route::Obstacle;
+use common::telemetry::chain;
+use tokio::time::timeout;
+
+use crate::flow::Accepted;
+use crate::ports::{Missing, Ports};
+
+/// Proves the way to the mail server and lets the mail go.
+pub(crate) async fn settle(
+    ports: &impl Ports,
+    settings: &Settings,
+    accepted: &Accepted,
+    left: Duration,
+) -> Ending {
+    let Accepted { grant, tokens } = accepted;
+    let Settings { mailbox, .. } = settings;
+    let kept = accepted.kept();
+    let now = || ports.clock().now();
+    let states = ports.states();
+    let settled = async {
+        // Before anything can make the mailbox active, so that nothing slips out in between.
+        if settings.activate == Activate::Manual {
+            states.pause(mailbox, Pause::Paused).await?;
+        }
+        let unproven = Connection::unproven(now());
+        states
+            .connect(mailbox, &grant.grant_id, &grant.account, &unproven)
+            .await?;
+        let refreshed = Refreshed {
+            at: tokens.obtained_at,
+            expires_at: tokens.expires_at,
+            token_bytes: kept.token_bytes,
+        };
+        states
+            .refreshed(mailbox, &grant.grant_id, &refreshed)
+            .await?;
+        let proof = timeout(left, ports.prove(settings, &tokens.access_token)).await;
+        let proof = proof.unwrap_or_else(|_| {
+            let reason = format!("no answer within {} seconds", left.as_secs());
+            Err(Obstacle {
+                class: Class::Network,
+                reason,
+            })
+        });
+        match proof {
+            Ok(()) => {
+                states
+                    .change(mailbox, &grant.grant_id, &Connection::Active)
+                    .await?;
+                Ok(None)
+            }
+            Err(Obstacle { class, reason }) => {
+                let connection = Connection::stopped(class, reason, now());
+                states.change(mailbox, &grant.grant_id, &connection).await?;
+                Ok(connection.stop().cloned())
+            }
+        }
+    };
+    let stop = settled.await.unwrap_or_else(|error: common::mailbox::StateUnavailable| {
+        tracing::error!(mailbox.id = %mailbox, error = chain(&error), "the state was not recorded");
+        let reason = "the state of the mailbox could not be recorded".to_owned();
+        Some(Stop { class: Class::Network, reason, since: ports.clock().now() })
+    });
+    let queue = turn(ports, settings).await;
+    match stop {
+        None => Ending::Connected { kept, queue },
+        Some(stop) => Ending::Blocked { kept, stop },
+    }
+}
+
+/// Asks for the valve that the state stands for. The next tick asks again, so a failure is not one.
+async fn turn(ports: &impl Ports, settings: &Settings) -> Queue {
+    let Settings { mailbox, .. } = settings;
+    let turned = async {
+        let state = ports.states().state(mailbox).await;
+        let state = state.map_err(|error| Missing::Unavailable(chain(&error)))?;
+        let queue = if state.paused {
+            Queue::Paused
+        } else {
+            Queue::Open
+        };
+        match ports.turn(mailbox, Valve::of(&state)).await {
+            Err(missing) if queue == Queue::Open => Err(missing),
+            Ok(()) | Err(_) => Ok(queue),
+        }
+    };
+    turned.await.unwrap_or_else(|missing| {
+        tracing::warn!(mailbox.id = %mailbox, error = %missing, "the valve was not turned");
+        Queue::Opening
+    })
+}
