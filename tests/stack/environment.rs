@@ -1,12 +1,12 @@
-//! The private Python environment that holds SAM CLI, cargo-lambda and MiniStack.
+//! Private Python environments: one holds SAM CLI, cargo-lambda and MiniStack, another the servers of the tests.
 //!
-//! It is made once below `.pillarbox/` of the checkout, from a lock file with hashes, and found again by the content of
-//! that lock. Nothing of the machine's own Python is changed, and no package is taken that the lock does not name.
+//! Each is made once below `.pillarbox/` of the checkout, from a lock file with hashes, and found again by the content
+//! of that lock. Nothing of the machine's own Python is changed, and no package is taken that the lock does not name.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context, bail, ensure};
@@ -15,27 +15,43 @@ use tokio::process::Command;
 use super::progress::{Progress, Step};
 use super::supervised::Supervision;
 
-const LOCK: &str = include_str!("requirements.txt");
+/// The packages of an environment.
+#[derive(Clone, Copy, Debug)]
+pub struct Packages {
+    /// What they are, for people.
+    pub names: &'static str,
+    /// The lock file that names all of them, with hashes.
+    pub lock: &'static str,
+}
+
+/// What the local stack runs on.
+pub(super) const STACK: Packages = Packages {
+    names: "SAM CLI, cargo-lambda and MiniStack",
+    lock: include_str!("requirements.txt"),
+};
 
 /// A virtual environment that is complete.
 #[derive(Debug)]
-pub(super) struct Environment {
+pub struct Environment {
     root: PathBuf,
 }
 
 impl Environment {
-    /// Finds the environment of this checkout, or makes it.
+    /// Finds the environment of this checkout that has these packages, or makes it.
     ///
     /// # Errors
     ///
     /// Fails when Python or its venv module is missing, or when a package cannot be had.
-    pub(super) async fn prepare(home: &Path, progress: Progress) -> anyhow::Result<Self> {
+    pub async fn prepare(packages: Packages, progress: Progress) -> anyhow::Result<Self> {
+        let home = &super::home()?;
         let version = python_version().await?;
         let mut hasher = DefaultHasher::new();
-        (LOCK, &version).hash(&mut hasher);
+        (packages.lock, &version).hash(&mut hasher);
         let root = home.join(format!("python-{:016x}", hasher.finish()));
         let environment = Self { root };
         if !environment.is_complete() {
+            fs::create_dir_all(home)
+                .with_context(|| format!("cannot write to {}", home.display()))?;
             // Another run of the same checkout may be making it right now.
             let path = home.join("python.lock");
             let lock = tokio::task::spawn_blocking(move || -> anyhow::Result<File> {
@@ -45,8 +61,12 @@ impl Environment {
             })
             .await??;
             if !environment.is_complete() {
-                let step = progress.step("Make a private Python environment (only the first time)");
-                environment.make(&step).await?;
+                let title = format!(
+                    "Make a private Python environment with {} (only the first time)",
+                    packages.names
+                );
+                let step = progress.step(&title);
+                environment.make(packages, &step).await?;
                 step.done("");
             }
             drop(lock);
@@ -60,7 +80,8 @@ impl Environment {
     }
 
     /// The environment's own Python.
-    pub(super) fn python(&self) -> PathBuf {
+    #[must_use]
+    pub fn python(&self) -> PathBuf {
         self.program("python")
     }
 
@@ -81,7 +102,7 @@ impl Environment {
         self.marker().is_file()
     }
 
-    async fn make(&self, step: &Step) -> anyhow::Result<()> {
+    async fn make(&self, packages: Packages, step: &Step) -> anyhow::Result<()> {
         match fs::remove_dir_all(&self.root) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -100,7 +121,7 @@ impl Environment {
             String::from_utf8_lossy(&made.stderr),
         );
         let lock = self.root.join("requirements.txt");
-        fs::write(&lock, LOCK)?;
+        fs::write(&lock, packages.lock)?;
         let python = self.python();
         let pip = Supervision::new(&python, &python).configure(|command| {
             command
@@ -124,16 +145,19 @@ impl Environment {
         });
         pip.run(&self.root.join("install.log"), step)
             .await
-            .context(
-                "cannot install SAM CLI, cargo-lambda and MiniStack into the private environment",
-            )?;
+            .with_context(|| {
+                format!(
+                    "cannot install {} into the private environment",
+                    packages.names
+                )
+            })?;
         fs::write(self.marker(), "")?;
         Ok(())
     }
 }
 
 async fn python_version() -> anyhow::Result<String> {
-    const MISSING: &str = "Python 3.11 or newer is needed for the local stack. Install it (Debian and Ubuntu: apt-get install python3 python3-venv) and try again.";
+    const MISSING: &str = "Python 3.11 or newer is needed. Install it (Debian and Ubuntu: apt-get install python3 python3-venv) and try again.";
     let found = Command::new("python3")
         .args(["-c", "import sys; print('%d.%d.%d' % sys.version_info[:3], sys.prefix); sys.exit(sys.version_info < (3, 11))"])
         .stdin(Stdio::null())

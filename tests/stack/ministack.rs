@@ -195,9 +195,14 @@ impl MiniStack {
     }
 }
 
-fn free_port() -> anyhow::Result<u16> {
+/// A port of 127.0.0.1 that nobody has at the moment, for a server that cannot choose one itself.
+///
+/// # Errors
+///
+/// Fails when no port can be opened.
+pub fn free_port() -> anyhow::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .context("no port of 127.0.0.1 can be opened for MiniStack")?;
+        .context("no port of 127.0.0.1 can be opened")?;
     Ok(listener.local_addr()?.port())
 }
 

@@ -26,14 +26,15 @@ use aws_config::SdkConfig;
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::{Value, json};
 
-use self::environment::Environment;
 use self::front::{Front, Serving};
 use self::ministack::MiniStack;
 use self::run::RunDirectory;
 use self::sam::Sam;
 
-pub use self::ministack::{REGION, ROOT};
+pub use self::environment::{Environment, Packages};
+pub use self::ministack::{REGION, ROOT, free_port};
 pub use self::progress::{Progress, Step};
+pub use self::supervised::{Supervised, Supervision};
 pub use self::workers::Worker;
 
 /// What to deploy, and how it is reached.
@@ -98,8 +99,8 @@ impl Stack {
         );
         // A second provider in one process is the first one.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let directory = RunDirectory::create(&workspace()?.join(".pillarbox"))?;
-        let environment = Environment::prepare(directory.home(), progress).await?;
+        let directory = RunDirectory::create(&home()?)?;
+        let environment = Environment::prepare(environment::STACK, progress).await?;
         let front = Front::open(options.tls).await?;
         let public_url = format!("https://{}:{}", options.public_host, front.port()?);
         let ministack = progress
@@ -352,6 +353,11 @@ fn sdk_config(endpoint: &str) -> SdkConfig {
 }
 
 /// The checkout.
+/// What all runs of this checkout share.
+fn home() -> anyhow::Result<std::path::PathBuf> {
+    Ok(workspace()?.join(".pillarbox"))
+}
+
 fn workspace() -> anyhow::Result<std::path::PathBuf> {
     let parent = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
     Ok(parent

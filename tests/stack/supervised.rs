@@ -20,17 +20,18 @@ use super::progress::Step;
 const SUPERVISOR: &str = include_str!("supervise.py");
 
 /// A running child, with everything that it starts.
-pub(super) struct Supervised {
+pub struct Supervised {
     child: Child,
     leash: Option<ChildStdin>,
 }
 
 /// A command to run under supervision.
-pub(super) struct Supervision(Command);
+pub struct Supervision(Command);
 
 impl Supervision {
     /// Prepares to run `program`, supervised by the given Python.
-    pub(super) fn new(python: &Path, program: impl AsRef<OsStr>) -> Self {
+    #[must_use]
+    pub fn new(python: &Path, program: impl AsRef<OsStr>) -> Self {
         let mut command = Command::new(python);
         command.args(["-I", "-c", SUPERVISOR]).arg(program);
         isolate(&mut command);
@@ -38,7 +39,8 @@ impl Supervision {
     }
 
     /// Gives the command its arguments, environment and directory.
-    pub(super) fn configure(mut self, configure: impl FnOnce(&mut Command)) -> Self {
+    #[must_use]
+    pub fn configure(mut self, configure: impl FnOnce(&mut Command)) -> Self {
         configure(&mut self.0);
         self
     }
@@ -48,7 +50,7 @@ impl Supervision {
     /// # Errors
     ///
     /// Fails when the command does not succeed, with the end of what it printed.
-    pub(super) async fn run(self, log: &Path, step: &Step) -> anyhow::Result<()> {
+    pub async fn run(self, log: &Path, step: &Step) -> anyhow::Result<()> {
         let mut lines = Vec::new();
         let mut file =
             File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
@@ -84,7 +86,11 @@ impl Supervision {
     }
 
     /// Starts the command; what it prints goes where `output` and `errors` say.
-    pub(super) fn spawn(mut self, output: Stdio, errors: Stdio) -> anyhow::Result<Supervised> {
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no such Python.
+    pub fn spawn(mut self, output: Stdio, errors: Stdio) -> anyhow::Result<Supervised> {
         let mut child = self
             .0
             .stdin(Stdio::piped())
@@ -127,12 +133,20 @@ fn isolate(command: &mut Command) {
 
 impl Supervised {
     /// How the child ended, if it has.
-    pub(super) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+    ///
+    /// # Errors
+    ///
+    /// Fails when the system does not know the child.
+    pub fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
     }
 
     /// Ends the child and everything that it started, and waits until that is so.
-    pub(super) async fn end(mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// Fails when the system does not know the child.
+    pub async fn end(mut self) -> anyhow::Result<()> {
         drop(self.leash.take());
         self.child.wait().await?;
         Ok(())

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::super::id::{random_below, random_string};
+use super::super::id::{named_guid, random_below, random_string};
 use super::super::lock;
 use super::Shared;
 use super::grants::Grant;
@@ -87,6 +87,7 @@ impl Shared {
             "appid": grant.client_id,
             "oid": object_id,
             "scp": scopes.claim(),
+            "sub": named_guid(&grant.client_id, &grant.account),
             "tid": grant.tenant,
             "upn": grant.account,
             "uti": id,

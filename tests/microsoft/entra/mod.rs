@@ -218,6 +218,16 @@ impl Entra {
         lock(&self.shared.grants).consent_for_tenant(tenant, client_id);
     }
 
+    /// The key that tokens are verified with: its id, and its public part as PEM.
+    ///
+    /// # Errors
+    ///
+    /// When the library does not give the key out.
+    pub fn verification_key(&self) -> Result<(&str, String)> {
+        let key = &self.shared.key;
+        Ok((key.id(), key.pem()?))
+    }
+
     /// Every token request so far.
     #[must_use]
     pub fn token_requests(&self) -> Vec<TokenRequest> {
