@@ -2,12 +2,14 @@
 
 mod cloud;
 mod fields;
+mod health;
 mod id;
 mod scopes;
 mod settings;
 mod state;
 
 pub use self::cloud::Cloud;
+pub use self::health::{Health, Warning};
 pub use self::id::{InvalidMailboxId, MailboxId};
 pub use self::scopes::{InvalidScopes, Scopes};
 pub use self::settings::{Activate, Fault, InvalidSettings, Settings, SmtpServer, Tenant};

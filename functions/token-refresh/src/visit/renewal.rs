@@ -2,15 +2,11 @@
 
 use common::clock::Clock;
 use common::grant::{Grant, IssuedTokens, TokenSet};
-use common::mailbox::{Connection, MailboxId, MailboxState, MailboxStates, Seen, Settings};
+use common::mailbox::{Connection, Health, MailboxId, MailboxState, MailboxStates, Seen, Settings};
 use common::oauth::TokenFailure;
 use common::vault::{Current, Promotion, SecretStore, VaultError, Version};
-use jiff::tz::Offset;
 
 use super::{Found, Provider, VisitError, Visitor};
-
-/// With fewer days left than this, the end of a client secret is announced.
-const CLIENT_SECRET_DAYS: i64 = 30;
 
 /// What the provider issued, and the grant that it was issued from.
 type Issued = Result<(Grant, IssuedTokens), TokenFailure>;
@@ -28,7 +24,7 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Visitor<S, M, P, C
         state: &MailboxState,
     ) -> Result<(Found, Option<TokenSet>), VisitError> {
         let mailbox = &settings.mailbox;
-        self.announce_end_of_client_secret(settings);
+        self.announce_end_of_client_secret(settings, state);
         let (from, issued) = match self.redeem(settings, &grant.value, state).await? {
             Ok(issued) => issued,
             Err(failure) => {
@@ -147,14 +143,12 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Visitor<S, M, P, C
         Ok(Found::Refused)
     }
 
-    fn announce_end_of_client_secret(&self, settings: &Settings) {
-        let Some(end) = settings.client_secret_expires_on else {
-            return;
-        };
-        let today = Offset::UTC.to_datetime(self.clock.now()).date();
-        let days_left = today.duration_until(end).as_hours() / 24;
-        if days_left < CLIENT_SECRET_DAYS {
-            tracing::warn!(mailbox.id = %settings.mailbox, days_left, expires_on = %end, "the client secret ends soon; a new one has to be made");
+    fn announce_end_of_client_secret(&self, settings: &Settings, state: &MailboxState) {
+        let health = Health::of(state, settings, self.clock.now());
+        if let Some(days_left) = health.client_secret_days_left
+            && days_left < Health::CLIENT_SECRET_DAYS
+        {
+            tracing::warn!(mailbox.id = %settings.mailbox, days_left, "the client secret ends soon; a new one has to be made");
         }
     }
 }
