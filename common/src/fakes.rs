@@ -6,6 +6,7 @@
 
 mod consents;
 mod ledger;
+mod meter;
 mod secrets;
 mod states;
 
@@ -15,6 +16,7 @@ use std::task::Poll;
 
 pub use self::consents::MemoryConsents;
 pub use self::ledger::MemoryLedger;
+pub use self::meter::MemoryMeter;
 pub use self::secrets::MemorySecrets;
 pub use self::states::MemoryStates;
 

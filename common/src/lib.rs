@@ -19,6 +19,7 @@ pub mod grant;
 pub mod ledger;
 pub mod mailbox;
 pub mod message;
+pub mod metrics;
 pub mod naming;
 pub mod notification;
 pub mod oauth;

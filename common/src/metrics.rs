@@ -1,0 +1,313 @@
+//! What is measured, as lines of the log that CloudWatch makes metrics of (its embedded metric format).
+//!
+//! Every metric is one row of the table below, with its unit and its meaning; alarms and dashboards name
+//! nothing else. A function gathers what it knows of a mailbox, or of the stack as a whole, in a
+//! [`Measurement`] and writes it as one line. A lost line is a gap in a curve: nothing decides by it.
+//!
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::mailbox::MailboxId;
+use crate::naming::StackName;
+
+/// The namespace of every metric.
+pub const NAMESPACE: &str = "Pillarbox";
+
+/// The units that the metrics have, in CloudWatch's words. It knows none for minutes and days: their metrics
+/// are plain numbers, and say in their names what they count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// How many.
+    Count,
+    /// Octets.
+    Bytes,
+    /// Milliseconds.
+    Milliseconds,
+    /// A number that the metric's name explains.
+    None,
+}
+
+/// What a metric stands under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Per {
+    /// Stack and mailbox.
+    Mailbox,
+    /// The stack alone.
+    Stack,
+    /// Stack and mailbox, and the stack alone besides, for an alarm over all mailboxes.
+    Both,
+}
+
+macro_rules! metrics {
+    ($($(#[doc = $meaning:literal])* $metric:ident, $unit:ident, $per:ident;)*) => {
+        /// Something that is measured; its name in CloudWatch is the variant's.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Metric {
+            $($(#[doc = $meaning])* $metric,)*
+        }
+
+        impl Metric {
+            /// Every metric.
+            pub const ALL: &'static [Self] = &[$(Self::$metric,)*];
+
+            /// The metric's name in CloudWatch.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$metric => stringify!($metric),)* }
+            }
+
+            /// Its unit.
+            #[must_use]
+            pub const fn unit(self) -> Unit {
+                match self { $(Self::$metric => Unit::$unit,)* }
+            }
+
+            /// What it stands under.
+            #[must_use]
+            pub const fn per(self) -> Per {
+                match self { $(Self::$metric => Per::$per,)* }
+            }
+
+            /// What it means, in a sentence for a dashboard.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$metric => concat!($($meaning),*).trim_ascii(),)* }
+            }
+        }
+    };
+}
+
+metrics! {
+    /// Minutes that the access token has left; below zero when it has ended.
+    AccessTokenMinutesLeft, None, Mailbox;
+    /// Days since the provider last renewed the grant. It dies after 90.
+    DaysSinceRefresh, None, Mailbox;
+    /// Days until the client secret expires, where the settings say when.
+    ClientSecretDaysLeft, None, Mailbox;
+    /// Length of the access token. Servers may refuse a long one.
+    AccessTokenBytes, Bytes, Mailbox;
+    /// 1 while only a new consent helps, else 0.
+    NeedsConsent, Count, Mailbox;
+    /// 1 while the mail server or a policy refuses the mailbox, else 0.
+    Blocked, Count, Mailbox;
+    /// Mailboxes that token-refresh could not visit: faulty settings, or secrets or state out of reach.
+    VisitsFailed, Count, Both;
+    /// Mailboxes that a tick left for the next one because its time was up.
+    MailboxesLeft, Count, Stack;
+}
+
+impl Unit {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Count => "Count",
+            Self::Bytes => "Bytes",
+            Self::Milliseconds => "Milliseconds",
+            Self::None => "None",
+        }
+    }
+}
+
+/// What was measured of a mailbox, or of the stack as a whole, at one moment.
+#[derive(Debug, Clone)]
+pub struct Measurement {
+    stack: String,
+    mailbox: Option<String>,
+    values: BTreeMap<Metric, Vec<i64>>,
+}
+
+impl Measurement {
+    /// Something measured of a mailbox.
+    #[must_use]
+    pub fn of_mailbox(stack: &StackName, mailbox: &MailboxId) -> Self {
+        Self {
+            mailbox: Some(mailbox.to_string()),
+            ..Self::of_stack(stack)
+        }
+    }
+
+    /// Something measured of the stack as a whole.
+    #[must_use]
+    pub fn of_stack(stack: &StackName) -> Self {
+        Self {
+            stack: stack.to_string(),
+            mailbox: None,
+            values: BTreeMap::new(),
+        }
+    }
+
+    /// The same with one value more. A metric may have up to 100 in one line.
+    #[must_use]
+    pub fn with(mut self, metric: Metric, value: i64) -> Self {
+        self.values.entry(metric).or_default().push(value);
+        self
+    }
+
+    /// The same with one value more, if there is one.
+    #[must_use]
+    pub fn with_known(self, metric: Metric, value: Option<i64>) -> Self {
+        match value {
+            Some(value) => self.with(metric, value),
+            None => self,
+        }
+    }
+
+    /// The line for the log. It has a timestamp and a level, without which Lambda's filter for JSON logs would
+    /// take it for one of level INFO, and drop it where less is wanted.
+    #[must_use]
+    pub fn line(&self, now: Timestamp) -> String {
+        let listed = |is_listed: fn(Per) -> bool| -> Vec<Value> {
+            let metrics = self.values.keys().filter(|metric| is_listed(metric.per()));
+            metrics
+                .map(|metric| json!({ "Name": metric.as_str(), "Unit": metric.unit().as_str() }))
+                .collect()
+        };
+        let directive = |dimensions: &[&str], metrics: Vec<Value>| json!({ "Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics });
+        let of_mailbox = match self.mailbox {
+            Some(_) => listed(|per| matches!(per, Per::Mailbox | Per::Both)),
+            None => Vec::new(),
+        };
+        let of_stack = listed(|per| matches!(per, Per::Stack | Per::Both));
+        let directives: Vec<_> = [
+            (&["Stack", "Mailbox"][..], of_mailbox),
+            (&["Stack"], of_stack),
+        ]
+        .into_iter()
+        .filter(|(_, metrics)| !metrics.is_empty())
+        .map(|(dimensions, metrics)| directive(dimensions, metrics))
+        .collect();
+
+        let mut line = Map::new();
+        line.insert("timestamp".to_owned(), now.to_string().into());
+        line.insert("level".to_owned(), "INFO".into());
+        line.insert("message".to_owned(), "measured".into());
+        line.insert("Stack".to_owned(), self.stack.clone().into());
+        if let Some(mailbox) = &self.mailbox {
+            line.insert("Mailbox".to_owned(), mailbox.clone().into());
+        }
+        for (metric, values) in &self.values {
+            let value = match values[..] {
+                [value] => value.into(),
+                _ => values.clone().into(),
+            };
+            line.insert(metric.as_str().to_owned(), value);
+        }
+        let timestamp = now.as_millisecond();
+        let metadata = json!({ "Timestamp": timestamp, "CloudWatchMetrics": directives });
+        line.insert("_aws".to_owned(), metadata);
+        Value::Object(line).to_string()
+    }
+}
+
+/// Takes what was measured.
+pub trait Meter: Sync {
+    /// Takes a measurement of the present moment.
+    fn record(&self, measurement: &Measurement, now: Timestamp);
+}
+
+/// Standard output, where Lambda takes the lines for the log.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LogMeter;
+
+impl Meter for LogMeter {
+    fn record(&self, measurement: &Measurement, now: Timestamp) {
+        let line = measurement.line(now) + "\n";
+        // Without standard output there is no log either, and nobody to tell.
+        let _ = std::io::stdout().lock().write_all(line.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn stack() -> StackName {
+        StackName::parse("mail").expect("a stack name")
+    }
+
+    fn billing() -> Measurement {
+        let mailbox = MailboxId::parse("billing").expect("a mailbox id");
+        Measurement::of_mailbox(&stack(), &mailbox)
+    }
+
+    fn line(measurement: &Measurement) -> Value {
+        let now = "2027-03-01T12:00:00.5Z".parse().expect("a time");
+        let line = measurement.line(now);
+        assert!(!line.contains('\n'));
+        serde_json::from_str(&line).expect("a line of JSON")
+    }
+
+    #[test]
+    fn a_line_names_its_metrics_under_stack_and_mailbox() {
+        let measured = billing()
+            .with(Metric::NeedsConsent, 1)
+            .with(Metric::AccessTokenBytes, 2048)
+            .with_known(Metric::ClientSecretDaysLeft, None);
+        assert_eq!(
+            line(&measured),
+            json!({
+                "timestamp": "2027-03-01T12:00:00.5Z",
+                "level": "INFO",
+                "message": "measured",
+                "Stack": "mail",
+                "Mailbox": "billing",
+                "NeedsConsent": 1,
+                "AccessTokenBytes": 2048,
+                "_aws": {
+                    "Timestamp": 1_803_902_400_500_i64,
+                    "CloudWatchMetrics": [{
+                        "Namespace": "Pillarbox",
+                        "Dimensions": [["Stack", "Mailbox"]],
+                        "Metrics": [
+                            { "Name": "AccessTokenBytes", "Unit": "Bytes" },
+                            { "Name": "NeedsConsent", "Unit": "Count" },
+                        ],
+                    }],
+                },
+            })
+        );
+    }
+
+    #[test]
+    fn what_an_alarm_over_all_mailboxes_needs_stands_under_the_stack_alone_too() {
+        let directives = |measurement: &Measurement| {
+            let line = line(measurement);
+            let directives = line["_aws"]["CloudWatchMetrics"].as_array().cloned();
+            let dimensions = |directive: &Value| directive["Dimensions"].to_string();
+            let directives = directives.expect("a list of directives");
+            directives.iter().map(dimensions).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            directives(&billing().with(Metric::VisitsFailed, 1)),
+            [r#"[["Stack","Mailbox"]]"#, r#"[["Stack"]]"#]
+        );
+        let left = Measurement::of_stack(&stack()).with(Metric::MailboxesLeft, 3);
+        assert_eq!(directives(&left), [r#"[["Stack"]]"#]);
+        assert_eq!(line(&left)["Mailbox"], Value::Null);
+    }
+
+    #[test]
+    fn several_values_of_one_metric_travel_in_one_line() {
+        let measured = billing()
+            .with(Metric::VisitsFailed, 1)
+            .with(Metric::VisitsFailed, 0);
+        assert_eq!(line(&measured)["VisitsFailed"], json!([1, 0]));
+    }
+
+    #[test]
+    fn every_metric_has_a_name_and_a_meaning_of_its_own() {
+        let names: BTreeSet<_> = Metric::ALL.iter().map(|metric| metric.as_str()).collect();
+        let meanings: BTreeSet<_> = Metric::ALL.iter().map(|metric| metric.meaning()).collect();
+        assert_eq!(names.len(), Metric::ALL.len());
+        assert_eq!(meanings.len(), Metric::ALL.len());
+        for meaning in meanings {
+            assert!(meaning.ends_with('.'), "{meaning}");
+        }
+    }
+}
