@@ -130,7 +130,7 @@ async fn the_end_of_a_client_secret_is_announced_30_days_ahead() {
         );
         world.pass(50);
         world.tick().await;
-        let expected = days_left.map(|days| format!("days_left={days} "));
+        let expected = days_left.map(|days| format!("days_left={days}\n"));
         let text = log.text();
         assert_eq!(text.contains("days_left"), expected.is_some(), "{text}");
         assert!(
