@@ -6,6 +6,7 @@ mod ledger;
 mod mappings;
 mod parameters;
 mod queues;
+mod rota;
 mod secrets;
 mod states;
 
@@ -21,6 +22,7 @@ pub use self::ledger::Ledger;
 pub use self::mappings::{Mapping, MappingError, Mappings, Valve};
 pub use self::parameters::{Parameters, SettingsError};
 pub use self::queues::{Depth, QueueError, Queues};
+pub use self::rota::Rota;
 pub use self::secrets::{ClientSecretError, Secrets};
 pub use self::states::States;
 

@@ -53,11 +53,7 @@ impl Parameters {
         let json = self
             .parameter(mailbox, &self.stack.settings_parameter(mailbox))
             .await?;
-        let invalid = |fault| SettingsError::Invalid {
-            mailbox: mailbox.clone(),
-            fault,
-        };
-        Settings::parse(mailbox.clone(), &json).map_err(invalid)
+        parsed(mailbox, &json)
     }
 
     /// Reads the id of a mailbox's event source mapping.
@@ -76,6 +72,29 @@ impl Parameters {
     ///
     /// When the store does not answer.
     pub async fn mailboxes(&self) -> Result<Vec<MailboxId>, SettingsError> {
+        let all = self.all().await?;
+        Ok(all.into_iter().map(|(mailbox, _)| mailbox).collect())
+    }
+
+    /// All mailboxes of the stack with their settings, in order: one call for each ten parameters, where
+    /// asking for each mailbox would soon meet the store's limit of 40 calls a second.
+    ///
+    /// # Errors
+    ///
+    /// When the store does not answer. Settings that are faulty fail nobody but their mailbox.
+    pub async fn all_settings(
+        &self,
+    ) -> Result<Vec<(MailboxId, Result<Settings, SettingsError>)>, SettingsError> {
+        let all = self.all().await?;
+        let with_settings = |(mailbox, json): (MailboxId, String)| {
+            let settings = parsed(&mailbox, &json);
+            (mailbox, settings)
+        };
+        Ok(all.into_iter().map(with_settings).collect())
+    }
+
+    /// Every mailbox and the JSON of its settings, in order.
+    async fn all(&self) -> Result<Vec<(MailboxId, String)>, SettingsError> {
         let path = self.stack.mailboxes_path();
         let mut pages = self
             .client
@@ -84,21 +103,18 @@ impl Parameters {
             .recursive(true)
             .into_paginator()
             .send();
-        let mut mailboxes = Vec::new();
+        let mut all = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| SettingsError::Unavailable(boxed(error)))?;
-            let names = page
-                .parameters
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|parameter| parameter.name);
-            mailboxes.extend(names.filter_map(|name| {
+            let parameters = page.parameters.unwrap_or_default().into_iter();
+            all.extend(parameters.filter_map(|parameter| {
+                let name = parameter.name?;
                 let mailbox = name.strip_prefix(&path)?.strip_suffix("/settings")?;
-                MailboxId::parse(mailbox).ok()
+                Some((MailboxId::parse(mailbox).ok()?, parameter.value?))
             }));
         }
-        mailboxes.sort();
-        Ok(mailboxes)
+        all.sort();
+        Ok(all)
     }
 
     async fn parameter(&self, mailbox: &MailboxId, name: &str) -> Result<String, SettingsError> {
@@ -114,4 +130,12 @@ impl Parameters {
             .and_then(|parameter| parameter.value)
             .ok_or_else(|| SettingsError::NoMailbox(mailbox.clone()))
     }
+}
+
+fn parsed(mailbox: &MailboxId, json: &str) -> Result<Settings, SettingsError> {
+    let invalid = |fault| SettingsError::Invalid {
+        mailbox: mailbox.clone(),
+        fault,
+    };
+    Settings::parse(mailbox.clone(), json).map_err(invalid)
 }

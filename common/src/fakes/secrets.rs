@@ -54,6 +54,11 @@ impl MemorySecrets {
         lock(&self.secrets).entry(name.to_owned()).or_default();
     }
 
+    /// Deletes a secret, as somebody who takes a mailbox down does.
+    pub fn delete(&self, name: &str) {
+        lock(&self.secrets).remove(name);
+    }
+
     /// The value that carries `label`, and is seen by the test alone.
     #[must_use]
     pub fn labelled(&self, name: &str, label: &str) -> Option<SecretString> {

@@ -1,18 +1,26 @@
 //! From an invocation to visits, and back to an answer.
 
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use common::aws::{Mappings, Parameters, SettingsError, Valve};
+use common::aws::{SettingsError, Valve};
 use common::clock::Clock;
 use common::mailbox::{MailboxId, MailboxState, MailboxStates};
+use common::metrics::{Measurement, Meter, Metric};
 use common::naming::StackName;
 use common::telemetry::chain;
 use common::vault::{SecretStore, Version};
-use futures_util::StreamExt;
 use futures_util::stream;
+use futures_util::{FutureExt, StreamExt};
 use serde::{Deserialize, Serialize};
 
+use crate::measure;
+use crate::ports::{Known, Mailboxes, Turns, Valves};
 use crate::visit::{Found, Occasion, Provider, Visitor};
+
+#[cfg(test)]
+mod tests;
 
 /// How many mailboxes are visited at the same time.
 const AT_ONCE: usize = 8;
@@ -36,7 +44,7 @@ pub(crate) struct Request {
 pub(crate) struct Answer {
     /// One entry for each mailbox that was visited.
     mailboxes: Vec<Visited>,
-    /// How many were left for the next tick, because the time was up.
+    /// How many were left for the next tick, because the time was up. They come first then.
     left: usize,
 }
 
@@ -64,18 +72,26 @@ pub(crate) enum RequestError {
 
 /// Everything that an invocation needs.
 #[derive(Debug)]
-pub(crate) struct Function<S, M, P, C> {
+pub(crate) struct Function<S, M, P, C, O> {
     /// The visits.
     pub(crate) visitor: Visitor<S, M, P, C>,
-    /// The settings.
-    pub(crate) parameters: Parameters,
-    /// The valves.
-    pub(crate) mappings: Mappings,
+    /// The settings, the valves, the turns and the meter.
+    pub(crate) outside: O,
     /// The stack.
     pub(crate) stack: StackName,
 }
 
-impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Function<S, M, P, C> {
+/// What a visit leaves: the mailbox, its state if it is known, and its entry in the answer.
+type Visit = (MailboxId, Option<MailboxState>, Visited);
+
+impl<S, M, P, C, O> Function<S, M, P, C, O>
+where
+    S: SecretStore,
+    M: MailboxStates,
+    P: Provider,
+    C: Clock,
+    O: Mailboxes + Valves + Turns + Meter,
+{
     /// Visits what is asked for, and sets the valves of what was visited.
     ///
     /// # Errors
@@ -87,60 +103,91 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Function<S, M, P, 
         request: Request,
         time_left: impl Fn() -> Duration + Sync,
     ) -> Result<Answer, RequestError> {
-        let mailboxes = match &request.mailbox {
-            Some(mailbox) => vec![MailboxId::parse(mailbox).map_err(|_| RequestError::Mailbox)?],
-            None => self.parameters.mailboxes().await?,
+        let Some(mailbox) = &request.mailbox else {
+            return self.tick(time_left).await;
         };
+        let mailbox = MailboxId::parse(mailbox).map_err(|_| RequestError::Mailbox)?;
         let occasion = request
             .seen_version
             .map_or(Occasion::Tick, |version| Occasion::Stale(Version(version)));
-        let asked = mailboxes.len();
+        let known = self.outside.one(&mailbox).await;
+        let visits = vec![self.visit(mailbox, known, &occasion).await];
+        self.reconcile(&visits).await;
+        Ok(answer(visits, 0))
+    }
+
+    /// Visits every mailbox of the stack, as far as the time goes. Who is left over is first the next time, so
+    /// that nobody is left over twice before everybody was visited.
+    async fn tick(&self, time_left: impl Fn() -> Duration + Sync) -> Result<Answer, RequestError> {
+        let mut mailboxes = self.outside.all().await?;
+        let first = self.outside.first().await.unwrap_or_else(|error| {
+            tracing::warn!(error = %chain(&error), "whose turn it is cannot be read; the tick begins at the top");
+            None
+        });
+        let begin = first.map_or(0, |first| {
+            mailboxes.partition_point(|(mailbox, _)| *mailbox < first)
+        });
+        mailboxes.rotate_left(begin);
+        let order: Vec<_> = mailboxes
+            .iter()
+            .map(|(mailbox, _)| mailbox.clone())
+            .collect();
+
         let visits: Vec<_> = stream::iter(mailboxes)
             .take_while(|_| std::future::ready(time_left() > VISIT))
-            .map(|mailbox| self.visit(mailbox, &occasion))
+            .map(|(mailbox, known)| self.visit(mailbox, known, &Occasion::Tick))
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
+        let left = order.len() - visits.len();
+        if let Some(next) = order.get(visits.len())
+            && let Err(error) = self.outside.leave_to(next).await
+        {
+            tracing::warn!(error = %chain(&error), "whose turn is next cannot be written");
+        }
+        let measured = Measurement::of_stack(&self.stack).with(
+            Metric::MailboxesLeft,
+            i64::try_from(left).unwrap_or(i64::MAX),
+        );
+        self.outside.record(&measured, self.visitor.clock.now());
         self.reconcile(&visits).await;
-        let mut mailboxes: Vec<_> = visits.into_iter().map(|(_, _, visited)| visited).collect();
-        mailboxes.sort_by(|one, other| one.mailbox.cmp(&other.mailbox));
-        Ok(Answer {
-            left: asked - mailboxes.len(),
-            mailboxes,
-        })
+        Ok(answer(visits, left))
     }
 
-    async fn visit(
-        &self,
-        mailbox: MailboxId,
-        occasion: &Occasion,
-    ) -> (MailboxId, Option<MailboxState>, Visited) {
+    /// Visits a mailbox whose settings are known, and measures it. A visit that panics costs itself alone.
+    async fn visit(&self, mailbox: MailboxId, known: Known, occasion: &Occasion) -> Visit {
         let visited = |found, state, error| Visited {
             mailbox: mailbox.to_string(),
             found,
             state,
             error,
         };
-        let fault = |error: &dyn std::error::Error| {
-            let error = chain(error);
-            tracing::error!(mailbox.id = %mailbox, error = %error, "the mailbox could not be visited");
-            visited(None, None, Some(error))
-        };
-        let settings = match self.parameters.settings(&mailbox).await {
-            Ok(settings) => settings,
-            Err(error) => {
-                let visited = fault(&error);
-                return (mailbox, None, visited);
+        let ending = match &known {
+            Err(error) => Err(chain(error)),
+            Ok(settings) => {
+                let visit = AssertUnwindSafe(self.visitor.visit(settings, occasion));
+                match visit.catch_unwind().await {
+                    // The payload may hold anything, a token included; the panic hook has said where it was.
+                    Err(_panic) => Err("the visit panicked".to_owned()),
+                    Ok(Err(error)) => Err(chain(&error)),
+                    Ok(Ok((found, state))) => Ok((settings, found, state)),
+                }
             }
         };
-        match self.visitor.visit(&settings, occasion).await {
-            Ok((found, state)) => {
+        let now = self.visitor.clock.now();
+        match ending {
+            Ok((settings, found, state)) => {
                 tracing::info!(mailbox.id = %mailbox, found = ?found, state = state.connection.as_str(), "the mailbox was visited");
+                let measured = measure::visited(&self.stack, settings, &state, now);
+                self.outside.record(&measured, now);
                 let visited = visited(Some(found), Some(state.connection.as_str()), None);
                 (mailbox, Some(state), visited)
             }
             Err(error) => {
-                let visited = fault(&error);
+                tracing::error!(mailbox.id = %mailbox, error = %error, "the mailbox could not be visited");
+                let measured = measure::failed(&self.stack, &mailbox);
+                self.outside.record(&measured, now);
+                let visited = visited(None, None, Some(error));
                 (mailbox, None, visited)
             }
         }
@@ -148,33 +195,36 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Function<S, M, P, 
 
     /// Sets the valves as the states want them, with one listing for all. What fails here is made good
     /// by the next tick.
-    async fn reconcile(&self, visits: &[(MailboxId, Option<MailboxState>, Visited)]) {
-        let mappings = match self
-            .mappings
-            .of_function(&self.stack.function("send-email"))
-            .await
-        {
+    async fn reconcile(&self, visits: &[Visit]) {
+        let function = self.stack.function("send-email");
+        let mappings = match self.outside.of_function(&function).await {
             Ok(mappings) => mappings,
             Err(error) => {
                 tracing::warn!(error = %chain(&error), "the valves could not be looked at");
                 return;
             }
         };
+        let states: HashMap<_, _> = visits
+            .iter()
+            .filter_map(|(mailbox, state, _)| Some((mailbox, state.as_ref()?)))
+            .collect();
         for mapping in mappings {
             let mailbox = self.stack.mailbox_of_queue(&mapping.queue_arn);
-            let state = visits
-                .iter()
-                .find(|(visited, _, _)| Some(visited) == mailbox.as_ref());
-            let Some((mailbox, Some(state), _)) = state else {
+            let Some((mailbox, state)) = mailbox
+                .as_ref()
+                .and_then(|mailbox| states.get_key_value(mailbox))
+            else {
                 continue;
             };
-            if let Err(error) = self
-                .mappings
-                .turn(&mapping.id, &mapping.state, Valve::of(state))
-                .await
-            {
+            if let Err(error) = self.outside.turn(&mapping, Valve::of(state)).await {
                 tracing::warn!(mailbox.id = %mailbox, error = %chain(&error), "the valve could not be turned");
             }
         }
     }
+}
+
+fn answer(visits: Vec<Visit>, left: usize) -> Answer {
+    let mut mailboxes: Vec<_> = visits.into_iter().map(|(_, _, visited)| visited).collect();
+    mailboxes.sort_by(|one, other| one.mailbox.cmp(&other.mailbox));
+    Answer { mailboxes, left }
 }

@@ -3,12 +3,14 @@
 //! Invoked by the schedule for all mailboxes, and by `send-email` for the one whose token was refused.
 
 mod handler;
+mod measure;
+mod ports;
 mod provider;
 mod visit;
 
 use std::sync::Arc;
 
-use common::aws::{self, Mappings, Parameters, Secrets, States};
+use common::aws::{self, Mappings, Parameters, Rota, Secrets, States};
 use common::clock::SystemClock;
 use common::config::{LOG_LEVEL, Reader, process_environment};
 use common::oauth::Http;
@@ -18,6 +20,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use tracing::level_filters::LevelFilter;
 
 use crate::handler::{Function, Request};
+use crate::ports::Aws;
 use crate::provider::Microsoft;
 use crate::visit::Visitor;
 
@@ -38,7 +41,7 @@ async fn main() -> Result<(), Error> {
     let function = &Function {
         visitor: Visitor {
             vault: Vault::new(secrets.clone(), stack.clone()),
-            states: States::new(&config, environment.table),
+            states: States::new(&config, environment.table.clone()),
             provider: Microsoft {
                 secrets,
                 stack: stack.clone(),
@@ -47,8 +50,11 @@ async fn main() -> Result<(), Error> {
             },
             clock: SystemClock,
         },
-        parameters: Parameters::new(&config, stack.clone()),
-        mappings: Mappings::new(&config),
+        outside: Aws {
+            parameters: Parameters::new(&config, stack.clone()),
+            mappings: Mappings::new(&config),
+            rota: Rota::new(&config, environment.table),
+        },
         stack,
     };
     run(service_fn(

@@ -21,7 +21,7 @@ use serde::Serialize;
 mod healing;
 mod renewal;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// The provider, as far as a visit needs it.
 pub(crate) trait Provider: Sync {

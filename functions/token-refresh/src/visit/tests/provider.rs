@@ -18,34 +18,34 @@ use crate::visit::Provider;
 /// Issues tokens and takes mail, as Microsoft does: a refresh token is good for as long as nobody revokes it,
 /// however often it is used. What it decides it decides at once; its answer takes a while.
 #[derive(Clone)]
-pub(super) struct Issuer {
-    pub(super) calls: Calls,
-    pub(super) clock: FixedClock,
+pub(crate) struct Issuer {
+    pub(crate) calls: Calls,
+    pub(crate) clock: FixedClock,
     inner: Arc<Mutex<Inner>>,
 }
 
-pub(super) struct Inner {
+pub(crate) struct Inner {
     /// The refresh tokens that are good.
-    pub(super) alive: BTreeSet<String>,
+    pub(crate) alive: BTreeSet<String>,
     /// The refresh tokens that were presented, in order.
-    pub(super) presented: Vec<String>,
+    pub(crate) presented: Vec<String>,
     /// How long the next access token lives.
-    pub(super) life: SignedDuration,
+    pub(crate) life: SignedDuration,
     /// Whether an answer brings a new refresh token.
-    pub(super) rotates: bool,
+    pub(crate) rotates: bool,
     /// Whether a refresh token is good for one use only.
-    pub(super) revokes_used: bool,
+    pub(crate) revokes_used: bool,
     /// What is said to every token request.
-    pub(super) refuses: Option<(Class, &'static str)>,
+    pub(crate) refuses: Option<(Class, &'static str)>,
     /// Whether it cannot be reached.
-    pub(super) is_down: bool,
+    pub(crate) is_down: bool,
     /// What stands in the way to the mail server.
-    pub(super) obstacle: Option<Class>,
+    pub(crate) obstacle: Option<Class>,
     issued: u32,
 }
 
 impl Issuer {
-    pub(super) fn new(calls: Calls, clock: FixedClock) -> Self {
+    pub(crate) fn new(calls: Calls, clock: FixedClock) -> Self {
         let inner = Inner {
             alive: BTreeSet::new(),
             presented: Vec::new(),
@@ -64,12 +64,12 @@ impl Issuer {
         }
     }
 
-    pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {
+    pub(crate) fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap()
     }
 
     /// Issues an access token and, where it rotates, a refresh token.
-    pub(super) fn issue(&self) -> IssuedTokens {
+    pub(crate) fn issue(&self) -> IssuedTokens {
         let now = self.clock.now();
         let mut inner = self.inner();
         inner.issued += 1;

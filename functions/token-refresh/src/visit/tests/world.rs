@@ -13,18 +13,18 @@ use crate::visit::{Found, Occasion, Provider, VisitError, Visitor};
 
 /// A mailbox, its stores and its provider. Clones share everything but the settings.
 #[derive(Clone)]
-pub(super) struct World {
-    pub(super) settings: Settings,
-    pub(super) calls: Calls,
-    pub(super) secrets: MemorySecrets,
-    pub(super) states: MemoryStates,
-    pub(super) issuer: Issuer,
-    pub(super) clock: FixedClock,
+pub(crate) struct World {
+    pub(crate) settings: Settings,
+    pub(crate) calls: Calls,
+    pub(crate) secrets: MemorySecrets,
+    pub(crate) states: MemoryStates,
+    pub(crate) issuer: Issuer,
+    pub(crate) clock: FixedClock,
 }
 
 impl World {
     /// A mailbox to which nobody has consented.
-    pub(super) fn deployed() -> Self {
+    pub(crate) fn deployed() -> Self {
         let calls = Calls::default();
         let clock = FixedClock::at("2027-03-01T12:00:00Z".parse().unwrap());
         let settings = settings(r#""client_id":"app""#);
@@ -48,25 +48,39 @@ impl World {
     }
 
     /// A mailbox with a consent, whose way is proven.
-    pub(super) async fn connected() -> Self {
+    pub(crate) async fn connected() -> Self {
         let world = Self::deployed();
         world.consent("g-1").await;
         world.calls.forget();
         world
     }
 
+    /// Another mailbox at the same provider, in the same stores.
+    pub(crate) fn mailbox(&self, name: &str) -> Self {
+        let mailbox = MailboxId::parse(name).unwrap();
+        for secret in [
+            stack().grant_secret(&mailbox),
+            stack().access_token_secret(&mailbox),
+        ] {
+            self.secrets.create(&secret);
+        }
+        let mut world = self.clone();
+        world.settings.mailbox = mailbox;
+        world
+    }
+
     /// The same with further settings.
-    pub(super) fn with(mut self, more: &str) -> Self {
+    pub(crate) fn with(mut self, more: &str) -> Self {
         self.settings = settings(&format!(r#""client_id":"app",{more}"#));
         self
     }
 
-    pub(super) fn vault(&self) -> Vault<MemorySecrets> {
+    pub(crate) fn vault(&self) -> Vault<MemorySecrets> {
         Vault::new(self.secrets.clone(), stack())
     }
 
     /// A person consents: the grant and its tokens are stored, and then the state.
-    pub(super) async fn consent(&self, name: &str) {
+    pub(crate) async fn consent(&self, name: &str) {
         let (grant, tokens) = self.consent_stored(name).await;
         let mailbox = &self.settings.mailbox;
         let unproven = Connection::unproven(self.clock.now());
@@ -92,7 +106,7 @@ impl World {
     }
 
     /// A person consents, and whoever records it stops when the secrets are stored.
-    pub(super) async fn consent_stored(&self, name: &str) -> (Grant, TokenSet) {
+    pub(crate) async fn consent_stored(&self, name: &str) -> (Grant, TokenSet) {
         let issued = self.issuer.issue();
         let grant = Grant {
             grant_id: GrantId::stored(name.to_owned()),
@@ -119,44 +133,47 @@ impl World {
         (grant, tokens)
     }
 
-    pub(super) async fn visit(
+    pub(crate) async fn visit(
         &self,
         occasion: Occasion,
     ) -> Result<(Found, MailboxState), VisitError> {
-        let visitor = Visitor {
+        self.visitor().visit(&self.settings, &occasion).await
+    }
+
+    pub(crate) fn visitor(&self) -> Visitor<MemorySecrets, MemoryStates, Issuer, FixedClock> {
+        Visitor {
             vault: self.vault(),
             states: self.states.clone(),
             provider: self.issuer.clone(),
             clock: self.clock.clone(),
-        };
-        visitor.visit(&self.settings, &occasion).await
+        }
     }
 
     /// A visit by the schedule that cannot fail.
-    pub(super) async fn tick(&self) -> Found {
+    pub(crate) async fn tick(&self) -> Found {
         self.visit(Occasion::Tick).await.unwrap().0
     }
 
     /// The next visit by the schedule, five minutes later.
-    pub(super) async fn next_tick(&self) -> Found {
+    pub(crate) async fn next_tick(&self) -> Found {
         self.pass(5);
         self.tick().await
     }
 
-    pub(super) fn pass(&self, minutes: i64) {
+    pub(crate) fn pass(&self, minutes: i64) {
         self.clock.advance(SignedDuration::from_mins(minutes));
     }
 
-    pub(super) fn state(&self) -> MailboxState {
+    pub(crate) fn state(&self) -> MailboxState {
         self.states.seen(&self.settings.mailbox)
     }
 
-    pub(super) async fn grant(&self) -> Grant {
+    pub(crate) async fn grant(&self) -> Grant {
         let grant = self.vault().grant(&self.settings.mailbox).await;
         grant.unwrap().unwrap().value
     }
 
-    pub(super) async fn tokens(&self) -> Current<TokenSet> {
+    pub(crate) async fn tokens(&self) -> Current<TokenSet> {
         self.read_tokens().await.unwrap().unwrap()
     }
 
@@ -165,13 +182,13 @@ impl World {
     }
 
     /// How often something was asked of somebody.
-    pub(super) fn count(&self, verb: &str) -> usize {
+    pub(crate) fn count(&self, verb: &str) -> usize {
         let calls = self.calls.made();
         calls.iter().filter(|call| call.starts_with(verb)).count()
     }
 
     /// How many values the two secrets were ever given.
-    pub(super) fn writes(&self) -> [usize; 2] {
+    pub(crate) fn writes(&self) -> [usize; 2] {
         let (stack, mailbox) = (stack(), &self.settings.mailbox);
         [
             stack.grant_secret(mailbox),
@@ -182,7 +199,7 @@ impl World {
 
     /// Asserts that the mailbox can send: the grant is alive, the access token is of it and has enough life, and
     /// the state knows both.
-    pub(super) async fn assert_sends(&self, grant_id: &str, place: &str) {
+    pub(crate) async fn assert_sends(&self, grant_id: &str, place: &str) {
         let (grant, tokens) = (self.grant().await, self.tokens().await.value);
         assert_eq!(grant.grant_id.as_str(), grant_id, "{place}");
         let refresh_token = grant.refresh_token.expose();
