@@ -51,7 +51,7 @@ pub struct Settings {
     pub senders: Vec<EmailAddress>,
     /// The only domains that mail may go to; empty for all.
     pub recipient_domains: Vec<Domain>,
-    /// Messages in any sliding minute, 1 to 30.
+    /// Messages in any sliding minute: 1 to 30 at Microsoft 365, up to 6000 at another server.
     pub messages_per_minute: u32,
     /// Recipients of one message, 1 to 1000.
     pub recipients_per_message: usize,
@@ -170,7 +170,8 @@ impl Settings {
         let bdat = fields.choice("transfer", &[("data", false), ("bdat", true)]);
         let senders = fields.list("senders", email);
         let recipient_domains = fields.list("recipient_domains", domain);
-        let messages_per_minute = fields.number("messages_per_minute", 1, 30, 30);
+        let fastest = fastest(smtp_host.as_ref());
+        let messages_per_minute = fields.number("messages_per_minute", 1, fastest, 30);
         let recipients_per_message = fields.number("recipients_per_message", 1, 1000, 500);
         let message_bytes = fields.number("message_bytes", 1024, 150 * MEBIBYTE, 35 * MEBIBYTE);
         let on_unknown = fields.choice(
@@ -285,6 +286,20 @@ fn https(text: &str) -> Result<Url, String> {
         Ok(url)
     } else {
         Err("is not an https URL without user and fragment".to_owned())
+    }
+}
+
+/// How many messages a minute may be asked for. Microsoft 365 allows 30; other servers, High Volume Email among them,
+/// have limits of their own.
+fn fastest(smtp_host: Option<&String>) -> u64 {
+    let is_of_a_cloud = |host: &String| {
+        Cloud::ALL
+            .iter()
+            .any(|(_, cloud)| cloud.smtp_host() == host)
+    };
+    match smtp_host.is_none_or(is_of_a_cloud) {
+        true => 30,
+        false => 6000,
     }
 }
 
@@ -434,6 +449,24 @@ mod tests {
             ],
             "{faults:?}"
         );
+    }
+
+    #[test]
+    fn only_another_server_than_microsofts_is_sent_to_faster_than_microsoft_allows() {
+        let json = |more: &str| {
+            format!(
+                r#"{{"address":"a@contoso.com","tenant":"contoso.com","client_id":"app","more":{{"messages_per_minute":600{more}}}}}"#
+            )
+        };
+        let to = |host: &str| json(&format!(r#","smtp_host":"{host}""#));
+        for too_fast in [json(""), to("smtp.office365.com"), to("SMTP.Office365.us")] {
+            assert_eq!(
+                faults(&too_fast),
+                ["more.messages_per_minute is not a whole number from 1 to 30"]
+            );
+        }
+        let settings = parse(&to("smtp.hve.mx.microsoft")).unwrap();
+        assert_eq!(settings.messages_per_minute, 600);
     }
 
     #[test]
