@@ -50,6 +50,29 @@ impl Default for Limits {
     }
 }
 
+/// The limits in force: everybody's, and those of accounts that have their own.
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    pub(super) everybody: Limits,
+    own: HashMap<String, Limits>,
+}
+
+impl Rules {
+    /// The limits of an account, or everybody's before it is known.
+    pub(super) fn of(&self, account: Option<&str>) -> &Limits {
+        account
+            .and_then(|account| self.own.get(&account.to_ascii_lowercase()))
+            .unwrap_or(&self.everybody)
+    }
+
+    /// The limits of an account, to be changed for it alone.
+    pub(super) fn own(&mut self, account: &str) -> &mut Limits {
+        let everybody = self.everybody.clone();
+        let own = self.own.entry(account.to_ascii_lowercase());
+        own.or_insert(everybody)
+    }
+}
+
 /// What the mailboxes have used: open connections in the order of their authentication, and begun messages.
 #[derive(Debug, Default)]
 pub(super) struct Usage {
@@ -123,6 +146,15 @@ fn is_within(at: Timestamp, now: Timestamp, window: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_of_an_account_are_its_own() {
+        let mut rules = Rules::default();
+        rules.own("Anna@contoso.com").messages = 600;
+        assert_eq!(rules.of(Some("anna@contoso.com")).messages, 600);
+        assert_eq!(rules.of(Some("bob@contoso.com")).messages, 30);
+        assert_eq!(rules.of(None).messages, 30);
+    }
 
     #[test]
     fn the_window_slides() {

@@ -72,9 +72,16 @@ struct Shared {
     world: World,
     tls: Certificates,
     faults: faults::Faults,
-    limits: Mutex<Limits>,
+    limits: Mutex<limits::Rules>,
     usage: Mutex<limits::Usage>,
     log: record::Log,
+}
+
+impl Shared {
+    /// The limits of an account, or everybody's before it is known.
+    fn limits_of(&self, account: Option<&str>) -> Limits {
+        lock(&self.limits).of(account).clone()
+    }
 }
 
 impl Exchange {
@@ -144,15 +151,20 @@ impl Exchange {
         self.shared.faults.pending()
     }
 
-    /// The limits in force.
+    /// Everybody's limits.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        lock(&self.shared.limits).clone()
+        lock(&self.shared.limits).everybody.clone()
     }
 
-    /// Changes the limits, for what happens from now on.
+    /// Changes everybody's limits, for what happens from now on. Accounts that have their own keep them.
     pub fn change_limits(&self, change: impl FnOnce(&mut Limits)) {
-        change(&mut lock(&self.shared.limits));
+        change(&mut lock(&self.shared.limits).everybody);
+    }
+
+    /// Gives an account limits of its own, and changes them.
+    pub fn change_limits_of(&self, upn: &str, change: impl FnOnce(&mut Limits)) {
+        change(lock(&self.shared.limits).own(upn));
     }
 
     /// The sums over all connections so far.

@@ -37,7 +37,7 @@ impl Shared {
     }
 
     fn judge(&self, submission: &Submission) -> Result<Option<String>, String> {
-        let limits = lock(&self.limits).clone();
+        let limits = self.limits_of(Some(&submission.account));
         let is_beyond = lock(&self.usage).is_beyond(
             &submission.account,
             submission.connection,

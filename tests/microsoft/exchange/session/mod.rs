@@ -16,7 +16,7 @@ use self::transaction::Transaction;
 use super::super::lock;
 use super::faults::Stage;
 use super::wire::{Gone, Wire};
-use super::{Shared, words};
+use super::{Limits, Shared, words};
 
 /// Why a dialogue ends.
 enum End {
@@ -189,7 +189,7 @@ impl Session {
     }
 
     async fn unrecognized(&mut self, verb: &str) -> Result<(), End> {
-        let tarpit = lock(&self.shared.limits).tarpit;
+        let tarpit = self.limits().tarpit;
         if !tarpit.is_zero() {
             tokio::time::sleep(tarpit).await;
         }
@@ -207,9 +207,14 @@ impl Session {
     }
 
     fn is_beyond_connections_at(&self, stage: Stage, account: &str) -> bool {
-        let limits = lock(&self.shared.limits).clone();
+        let limits = self.limits();
         limits.connections_told_at == stage
             && lock(&self.shared.usage).is_beyond(account, self.number, limits.connections)
+    }
+
+    /// The limits of the account, or everybody's before it is known.
+    fn limits(&self) -> Limits {
+        self.shared.limits_of(self.account.as_deref())
     }
 
     fn is_withheld(&self, keyword: &str) -> bool {

@@ -32,7 +32,7 @@ impl Session {
         self.transaction = None;
         let peer = self.peer.ip().to_string();
         if is_extended {
-            let limits = lock(&self.shared.limits).clone();
+            let limits = self.limits();
             let list = words::ehlo(&peer, self.is_encrypted, &limits, &self.withheld);
             self.say(&list);
         } else {

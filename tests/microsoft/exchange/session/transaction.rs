@@ -36,7 +36,7 @@ impl Session {
         if !self.is_as_usual(moment).await? {
             return Ok(());
         }
-        let limits = lock(&self.shared.limits).clone();
+        let limits = self.limits();
         let account = self.account.clone().unwrap_or_default();
         let refusal = if !self.is_greeted {
             Some(words::HELO_FIRST.to_owned())
@@ -85,7 +85,7 @@ impl Session {
         if !self.is_as_usual(moment).await? {
             return Ok(());
         }
-        let limits = lock(&self.shared.limits).clone();
+        let limits = self.limits();
         let Some(transaction) = &mut self.transaction else {
             self.say(words::MAIL_FIRST);
             return Ok(());
@@ -184,7 +184,7 @@ impl Session {
         let mut octets = std::mem::take(&mut transaction.octets);
         self.wire.octets(count, Some(&mut octets)).await?;
         self.note_flights();
-        let limit = lock(&self.shared.limits).advertised_octets;
+        let limit = self.limits().advertised_octets;
         let Some(mut transaction) = self.transaction.take() else {
             return Ok(());
         };
