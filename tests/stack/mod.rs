@@ -10,7 +10,9 @@
 mod environment;
 mod front;
 mod ministack;
+mod passage;
 mod progress;
+mod relay;
 mod run;
 mod sam;
 mod supervised;
@@ -28,12 +30,15 @@ use serde_json::{Value, json};
 
 use self::front::{Front, Serving};
 use self::ministack::MiniStack;
+use self::passage::Passage;
+use self::relay::{Relay, Weather};
 use self::run::RunDirectory;
 use self::sam::Sam;
 
 pub use self::environment::{Environment, Packages};
 pub use self::ministack::{REGION, ROOT, free_port};
 pub use self::progress::{Progress, Step};
+pub use self::relay::{Damage, Storm};
 pub use self::supervised::{Supervised, Supervision};
 pub use self::workers::Worker;
 
@@ -79,7 +84,8 @@ pub struct Stack {
     mappings: BTreeSet<String>,
     sdk_config: SdkConfig,
     // In the order in which they have to go.
-    serving: Option<Serving>,
+    serving: Vec<Serving>,
+    weather: Weather,
     ministack: MiniStack,
     environment: Environment,
     directory: RunDirectory,
@@ -103,12 +109,18 @@ impl Stack {
         let environment = Environment::prepare(environment::STACK, progress).await?;
         let front = Front::open(options.tls).await?;
         let public_url = format!("https://{}:{}", options.public_host, front.port()?);
+        let relay = Relay::open().await?;
+        let mut for_functions = relay.environment()?;
+        for_functions.extend(options.environment);
         let ministack = progress
             .run(
                 "Start the local AWS",
-                MiniStack::start(&environment, directory.path(), &options.environment),
+                MiniStack::start(&environment, directory.path(), &for_functions),
             )
             .await?;
+        let passage = Passage::to(ministack.url())?;
+        let mortal = format!("{}-send-email", options.name);
+        let (relaying, weather) = relay.serve(passage.clone(), &mortal);
         let mut parameters = options.parameters;
         parameters.insert("PublicUrl".to_owned(), public_url.clone());
         let mut stack = Self {
@@ -120,13 +132,15 @@ impl Stack {
             outputs: BTreeMap::new(),
             mappings: BTreeSet::new(),
             sdk_config: sdk_config(&ministack.url()),
-            serving: None,
+            serving: vec![relaying],
+            weather,
             ministack,
             environment,
             directory,
         };
         stack.deploy().await?;
-        stack.serving = Some(front.serve(stack.ministack.url(), stack.output("ApiId")?)?);
+        let serving = front.serve(passage, stack.output("ApiId")?)?;
+        stack.serving.push(serving);
         Ok(stack)
     }
 
@@ -310,6 +324,18 @@ impl Stack {
             .send()
             .await?;
         Ok(())
+    }
+
+    /// Lets DynamoDB and Secrets Manager fail one mailbox's calls, and its workers die at them, until it is calm again.
+    /// There is one storm at a time.
+    pub fn storm(&self, storm: Storm) {
+        self.weather.storm(storm);
+    }
+
+    /// Ends the storm, and tells what it did.
+    #[must_use]
+    pub fn calm(&self) -> Damage {
+        self.weather.calm()
     }
 
     /// Changes how often the schedule lets `token-refresh` run, such as `rate(1 minute)`, the fastest there is.
