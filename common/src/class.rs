@@ -7,8 +7,11 @@
 
 mod remedy;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
+
+use crate::retry::Retry;
 
 macro_rules! classes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $scope:ident;)*) => {
@@ -193,6 +196,43 @@ impl<'a> Concerning<'a> {
 }
 
 impl Class {
+    /// Whether a mailbox that it stopped lets us sign in all the same, so that only a message can find out whether
+    /// it has ended.
+    #[must_use]
+    pub const fn is_met_by_messages(self) -> bool {
+        matches!(
+            self,
+            Self::MailboxUnlicensed
+                | Self::MailboxFull
+                | Self::MailboxRestricted
+                | Self::SubmissionThrottled
+                | Self::TenantBlocked
+        )
+    }
+
+    /// How often it is tried whether a mailbox that it stopped can go on.
+    #[must_use]
+    pub const fn retry(self) -> Retry {
+        if matches!(self, Self::SubmissionThrottled) {
+            // Microsoft lifts these blocks by itself, after about a day in which it is left alone.
+            Retry {
+                first: SignedDuration::from_hours(24),
+                longest: SignedDuration::from_hours(24),
+            }
+        } else if self.is_met_by_messages() {
+            Retry {
+                first: SignedDuration::from_mins(15),
+                longest: SignedDuration::from_hours(6),
+            }
+        } else {
+            // Less than the five minutes between two ticks, so that one that comes early still counts.
+            Retry {
+                first: SignedDuration::from_mins(4),
+                longest: SignedDuration::from_hours(1),
+            }
+        }
+    }
+
     /// What a person has to do, in complete sentences, with the exact command where one exists.
     pub fn remedy(self, about: &Concerning<'_>) -> String {
         remedy::of(self, about)

@@ -23,6 +23,8 @@ pub mod metrics;
 pub mod naming;
 pub mod notification;
 pub mod oauth;
+pub mod pace;
+pub mod retry;
 pub mod route;
 pub mod secret;
 pub mod submission;

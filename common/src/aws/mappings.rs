@@ -5,6 +5,7 @@ use std::error::Error;
 use aws_config::SdkConfig;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::update_event_source_mapping::UpdateEventSourceMappingError;
+use jiff::Timestamp;
 
 use super::boxed;
 use crate::mailbox::MailboxState;
@@ -113,10 +114,10 @@ pub enum Valve {
 }
 
 impl Valve {
-    /// The valve of a mailbox in `state`.
+    /// The valve of a mailbox that is in `state` at `now`.
     #[must_use]
-    pub fn of(state: &MailboxState) -> Self {
-        if state.is_open() {
+    pub fn of(state: &MailboxState, now: Timestamp) -> Self {
+        if state.is_fed(now) {
             Self::Open
         } else {
             Self::Closed

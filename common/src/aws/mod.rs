@@ -1,9 +1,11 @@
 //! The adapters to AWS. SDK types live here and nowhere else.
 
 mod consents;
+mod documents;
 mod functions;
 mod ledger;
 mod mappings;
+mod paces;
 mod parameters;
 mod queues;
 mod rota;
@@ -20,6 +22,7 @@ pub use self::consents::ConsentTable;
 pub use self::functions::{Functions, InvokeError};
 pub use self::ledger::Ledger;
 pub use self::mappings::{Mapping, MappingError, Mappings, Valve};
+pub use self::paces::Paces;
 pub use self::parameters::{Parameters, SettingsError};
 pub use self::queues::{Depth, QueueError, Queues};
 pub use self::rota::Rota;

@@ -13,7 +13,7 @@ use crate::class::Class;
 use crate::grant::{Account, GrantId};
 use crate::mailbox::{
     Connection, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, Seen, StateUnavailable,
-    Stop,
+    Stop, Trial,
 };
 
 /// The states in the stack's table.
@@ -35,12 +35,20 @@ enum Condition<'a> {
     Grant(Option<&'a GrantId>),
     /// It speaks of this grant, and of no later refresh.
     Refresh(Seen<'a>),
+    /// It is a trial of this grant, and nobody has it at this time.
+    Untried(&'a GrantId, Timestamp),
+    /// This worker has the trial.
+    TriedBy(&'a str),
+    /// It is not paused.
+    NotPaused,
 }
 
 impl Condition<'_> {
     /// The condition as DynamoDB writes it, and the values that it names.
     fn expression(self) -> (Option<String>, Vec<(&'static str, String)>) {
         const GRANT: &str = "grant_id = :seen_grant";
+        /// Times are stored to the second here, so that they compare as texts do.
+        const UNTRIED: &str = "connection = :on_trial AND (NOT attribute_type(trial_until, :string) OR trial_until <= :now)";
         let (expression, values) = match self {
             Self::Always => return (None, Vec::new()),
             Self::Grant(None) => ("attribute_not_exists(grant_id)".to_owned(), Vec::new()),
@@ -60,6 +68,24 @@ impl Condition<'_> {
                     ),
                 }
             }
+            Self::Untried(grant, now) => (
+                format!("{GRANT} AND {UNTRIED}"),
+                vec![
+                    (":seen_grant", grant.to_string()),
+                    (":on_trial", "on_trial".to_owned()),
+                    (":string", "S".to_owned()),
+                    (":now", seconds(now)),
+                ],
+            ),
+            Self::TriedBy(worker) => (
+                "trial_by = :worker".to_owned(),
+                vec![(":worker", worker.to_owned())],
+            ),
+            // What is paused has the time at which it was.
+            Self::NotPaused => (
+                "NOT attribute_type(paused_at, :string)".to_owned(),
+                vec![(":string", "S".to_owned())],
+            ),
         };
         (Some(expression), values)
     }
@@ -208,11 +234,45 @@ impl MailboxStates for States {
             .await
     }
 
-    async fn pause(&self, mailbox: &MailboxId, pause: Pause) -> Result<(), StateUnavailable> {
-        let paused = AttributeValue::Bool(pause == Pause::Paused);
-        self.update(mailbox, Condition::Always, vec![("paused", paused)])
+    async fn take_trial(
+        &self,
+        mailbox: &MailboxId,
+        seen: &GrantId,
+        trial: &Trial,
+        now: Timestamp,
+    ) -> Result<bool, StateUnavailable> {
+        let changes = vec![
+            ("trial_by", text(&trial.by)),
+            ("trial_until", text(&seconds(trial.until))),
+        ];
+        self.update(mailbox, Condition::Untried(seen, now), changes)
+            .await
+    }
+
+    async fn leave_trial(&self, mailbox: &MailboxId, by: &str) -> Result<(), StateUnavailable> {
+        self.update(mailbox, Condition::TriedBy(by), no_trial())
             .await
             .map(|_| ())
+    }
+
+    async fn pause(
+        &self,
+        mailbox: &MailboxId,
+        pause: Pause,
+        now: Timestamp,
+    ) -> Result<(), StateUnavailable> {
+        let paused = ("paused", AttributeValue::Bool(pause == Pause::Paused));
+        let (condition, changes) = match pause {
+            Pause::Paused => (
+                Condition::NotPaused,
+                vec![paused, ("paused_at", text(&now.to_string()))],
+            ),
+            Pause::Running => (
+                Condition::Always,
+                vec![paused, ("paused_at", nothing()), ("probed_at", nothing())],
+            ),
+        };
+        self.update(mailbox, condition, changes).await.map(|_| ())
     }
 }
 
@@ -229,15 +289,20 @@ fn grant_changes(grant: &GrantId, account: &Account, connection: &Connection) ->
 
 fn connection_changes(connection: &Connection) -> Changes {
     let stop = connection.stop();
-    let part = |part: fn(&Stop) -> String| {
-        stop.map_or(AttributeValue::Null(true), |stop| text(&part(stop)))
-    };
-    vec![
+    let part = |part: fn(&Stop) -> String| stop.map_or_else(nothing, |stop| text(&part(stop)));
+    let mut changes = vec![
         ("connection", text(connection.as_str())),
         ("class", part(|stop| stop.class.to_string())),
         ("reason", part(|stop| stop.reason.clone())),
         ("since", part(|stop| stop.since.to_string())),
-    ]
+    ];
+    changes.extend(no_trial());
+    changes
+}
+
+/// Nobody has the trial.
+fn no_trial() -> Changes {
+    vec![("trial_by", nothing()), ("trial_until", nothing())]
 }
 
 /// Reads an item. What cannot be read counts as not known, and a connection that cannot be read as
@@ -267,6 +332,7 @@ fn read(item: &HashMap<String, AttributeValue>) -> MailboxState {
     };
     let connection = match string("connection").as_deref() {
         Some("active") => Connection::Active,
+        Some("on_trial") => stop().map_or(Connection::AwaitingConsent, Connection::OnTrial),
         Some("blocked") => stop().map_or(Connection::AwaitingConsent, Connection::Blocked),
         Some("needs_consent") => {
             stop().map_or(Connection::AwaitingConsent, Connection::NeedsConsent)
@@ -280,6 +346,10 @@ fn read(item: &HashMap<String, AttributeValue>) -> MailboxState {
             .and_then(|value| value.as_bool().ok())
             .copied()
             .unwrap_or_default(),
+        paused_at: time("paused_at"),
+        trial: string("trial_by")
+            .zip(time("trial_until"))
+            .map(|(by, until)| Trial { by, until }),
         grant_id: string("grant_id").map(GrantId::stored),
         account: account(),
         refreshed_at: time("refreshed_at"),
@@ -297,4 +367,13 @@ fn pk(mailbox: &MailboxId) -> String {
 
 fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
+}
+
+fn nothing() -> AttributeValue {
+    AttributeValue::Null(true)
+}
+
+/// A time in whole seconds, which compare as texts as they do as times.
+fn seconds(time: Timestamp) -> String {
+    time.round(jiff::Unit::Second).unwrap_or(time).to_string()
 }

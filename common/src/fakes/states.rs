@@ -9,6 +9,7 @@ use super::{Calls, lock, turn};
 use crate::grant::{Account, GrantId};
 use crate::mailbox::{
     Connection, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, Seen, StateUnavailable,
+    Trial,
 };
 
 /// The states of mailboxes in memory.
@@ -74,6 +75,7 @@ impl MailboxStates for MemoryStates {
             state.grant_id = Some(grant.clone());
             state.account = Some(account.clone());
             state.connection = connection.clone();
+            state.trial = None;
         };
         self.within("connect", mailbox, |_| true, connect)
             .await
@@ -92,6 +94,7 @@ impl MailboxStates for MemoryStates {
             state.grant_id = Some(grant.clone());
             state.account = Some(account.clone());
             state.connection = connection.clone();
+            state.trial = None;
         })
         .await
     }
@@ -104,6 +107,7 @@ impl MailboxStates for MemoryStates {
     ) -> Result<bool, StateUnavailable> {
         self.within("change", mailbox, of(seen), |state| {
             state.connection = connection.clone();
+            state.trial = None;
         })
         .await
     }
@@ -133,6 +137,7 @@ impl MailboxStates for MemoryStates {
             |state: &MailboxState| of(seen.grant)(state) && state.refreshed_at == seen.refreshed_at;
         self.within("refused", mailbox, unchanged, |state| {
             state.connection = connection.clone();
+            state.trial = None;
             state.probed_at = Some(now);
         })
         .await
@@ -150,8 +155,44 @@ impl MailboxStates for MemoryStates {
         .await
     }
 
-    async fn pause(&self, mailbox: &MailboxId, pause: Pause) -> Result<(), StateUnavailable> {
-        let set = |state: &mut MailboxState| state.paused = pause == Pause::Paused;
+    async fn take_trial(
+        &self,
+        mailbox: &MailboxId,
+        seen: &GrantId,
+        trial: &Trial,
+        now: Timestamp,
+    ) -> Result<bool, StateUnavailable> {
+        let free = |state: &MailboxState| {
+            of(seen)(state)
+                && matches!(state.connection, Connection::OnTrial(_))
+                && !state.is_tried(now)
+        };
+        self.within("take trial", mailbox, free, |state| {
+            state.trial = Some(trial.clone());
+        })
+        .await
+    }
+
+    async fn leave_trial(&self, mailbox: &MailboxId, by: &str) -> Result<(), StateUnavailable> {
+        let held = |state: &MailboxState| state.trial.as_ref().is_some_and(|trial| trial.by == by);
+        self.within("leave trial", mailbox, held, |state| state.trial = None)
+            .await
+            .map(|_| ())
+    }
+
+    async fn pause(
+        &self,
+        mailbox: &MailboxId,
+        pause: Pause,
+        now: Timestamp,
+    ) -> Result<(), StateUnavailable> {
+        let set = |state: &mut MailboxState| {
+            state.paused = pause == Pause::Paused;
+            match pause {
+                Pause::Paused => state.paused_at = state.paused_at.or(Some(now)),
+                Pause::Running => (state.paused_at, state.probed_at) = (None, None),
+            }
+        };
         self.within("pause", mailbox, |_| true, set)
             .await
             .map(|_| ())

@@ -20,6 +20,10 @@ pub struct MailboxState {
     pub connection: Connection,
     /// Whether an operator has paused it.
     pub paused: bool,
+    /// Since when it is paused.
+    pub paused_at: Option<Timestamp>,
+    /// Who sends the one message that finds out whether a mailbox on trial may go on.
+    pub trial: Option<Trial>,
     /// The grant that `connection` speaks of.
     pub grant_id: Option<GrantId>,
     /// The account that consented. Its ids hold every later consent to the same account.
@@ -42,10 +46,22 @@ pub enum Connection {
     AwaitingConsent,
     /// The path to the server is proven.
     Active,
+    /// The way is open up to AUTH, and what stopped the mailbox is met only later: one message at a time finds
+    /// out whether it has ended.
+    OnTrial(Stop),
     /// There is a grant, but the server or a policy refuses. It heals without a new consent.
     Blocked(Stop),
     /// The grant is dead; only a new consent helps.
     NeedsConsent(Stop),
+}
+
+/// A worker's hold on the trial of a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    /// The worker.
+    pub by: String,
+    /// When the hold ends by itself.
+    pub until: Timestamp,
 }
 
 /// What stopped a mailbox.
@@ -66,6 +82,7 @@ impl Connection {
         match self {
             Self::AwaitingConsent => "awaiting_consent",
             Self::Active => "active",
+            Self::OnTrial(_) => "on_trial",
             Self::Blocked(_) => "blocked",
             Self::NeedsConsent(_) => "needs_consent",
         }
@@ -76,7 +93,7 @@ impl Connection {
     pub fn stop(&self) -> Option<&Stop> {
         match self {
             Self::AwaitingConsent | Self::Active => None,
-            Self::Blocked(stop) | Self::NeedsConsent(stop) => Some(stop),
+            Self::OnTrial(stop) | Self::Blocked(stop) | Self::NeedsConsent(stop) => Some(stop),
         }
     }
 
@@ -119,28 +136,69 @@ impl Connection {
         let known = self.stop().filter(|stop| stop.class == class);
         Self::stopped(class, reason, known.map_or(now, |stop| stop.since))
     }
+
+    /// What this state becomes when the way is proven up to AUTH. What only a message meets, only a message can
+    /// find ended.
+    #[must_use]
+    pub fn proven(&self) -> Self {
+        match self.stop() {
+            Some(stop) if stop.class.is_met_by_messages() => Self::OnTrial(stop.clone()),
+            Some(_) | None => Self::Active,
+        }
+    }
 }
 
 impl MailboxState {
-    /// Whether the queue may feed the mailbox: exactly when it is active and not paused.
+    /// Whether the mailbox may send: when its way is proven, if only for one message at a time, and nobody has
+    /// paused it.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.connection == Connection::Active && !self.paused
+        match self.connection {
+            Connection::Active | Connection::OnTrial(_) => !self.paused,
+            Connection::AwaitingConsent | Connection::Blocked(_) | Connection::NeedsConsent(_) => {
+                false
+            }
+        }
     }
 
-    /// Whether it is time to try again whether a stopped mailbox can go on: at once, then after as long as
-    /// it has been stopped already, which doubles the wait, and at least once an hour.
+    /// Whether somebody holds the trial at `now`.
+    #[must_use]
+    pub fn is_tried(&self, now: Timestamp) -> bool {
+        self.trial.as_ref().is_some_and(|trial| trial.until > now)
+    }
+
+    /// Whether the queue feeds the mailbox at `now`: when it may send, and for a moment now and then when it has
+    /// been closed for so long that what waits may come to an age at which SQS deletes it.
+    #[must_use]
+    pub fn is_fed(&self, now: Timestamp) -> bool {
+        /// As long as the period of the tick, which looks at it.
+        const MOMENT: i64 = 5 * 60;
+        /// Six hours, in moments.
+        const EVERY: i64 = 72;
+        /// While it was open nothing stayed longer than seven days under one id of the queue's, so five days
+        /// after it was closed nothing is older than twelve.
+        const CLOSED: SignedDuration = SignedDuration::from_hours(5 * 24);
+        if self.is_open() {
+            return true;
+        }
+        let stopped = self.connection.stop().map(|stop| stop.since);
+        let closed_at = [stopped, self.paused_at].into_iter().flatten().min();
+        let is_old = closed_at.is_none_or(|at| now.duration_since(at) >= CLOSED);
+        is_old && now.as_second().div_euclid(MOMENT).rem_euclid(EVERY) == 0
+    }
+
+    /// Whether it is time to try again whether a stopped mailbox can go on.
     #[must_use]
     pub fn is_probe_due(&self, now: Timestamp) -> bool {
-        // Less than the five minutes between two ticks, so that one that comes early still counts.
-        const LEAST: SignedDuration = SignedDuration::from_mins(4);
-        const MOST: SignedDuration = SignedDuration::from_hours(1);
-        let (Some(stop), Some(probed_at)) = (self.connection.stop(), self.probed_at) else {
+        let Some(stop) = self.connection.stop() else {
             return true;
         };
-        let stopped = probed_at.duration_since(stop.since);
-        // A time before the stop is of an earlier one.
-        stopped.is_negative() || now.duration_since(probed_at) >= stopped.clamp(LEAST, MOST)
+        let tried_at = self.probed_at.filter(|at| *at >= stop.since);
+        // The first probe may come at once; what a message met is not over in a moment.
+        if tried_at.is_none() && !stop.class.is_met_by_messages() {
+            return true;
+        }
+        stop.class.retry().due(stop.since, tried_at) <= now
     }
 }
 
@@ -241,11 +299,30 @@ pub trait MailboxStates: Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, StateUnavailable>> + Send;
 
-    /// Pauses a mailbox, or ends its pause.
+    /// Takes the trial of a mailbox for a worker that must have ended by `until`, unless another has it at `now`;
+    /// answers whether it did.
+    fn take_trial(
+        &self,
+        mailbox: &MailboxId,
+        seen: &GrantId,
+        trial: &Trial,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, StateUnavailable>> + Send;
+
+    /// Gives the trial back that found out nothing, if it is still this worker's.
+    fn leave_trial(
+        &self,
+        mailbox: &MailboxId,
+        by: &str,
+    ) -> impl Future<Output = Result<(), StateUnavailable>> + Send;
+
+    /// Pauses a mailbox at `now`, or ends its pause; the end of a pause is also a reason to try again at once
+    /// whether a stopped mailbox can go on.
     fn pause(
         &self,
         mailbox: &MailboxId,
         pause: Pause,
+        now: Timestamp,
     ) -> impl Future<Output = Result<(), StateUnavailable>> + Send;
 }
 
@@ -270,8 +347,11 @@ mod tests {
             ..MailboxState::default()
         };
         let stopped = |class| Connection::stopped(class, String::new(), Timestamp::UNIX_EPOCH);
+        let met_by_a_message = || stopped(Class::MailboxFull);
         assert!(state(Connection::Active, false).is_open());
         assert!(!state(Connection::Active, true).is_open());
+        assert!(state(met_by_a_message().proven(), false).is_open());
+        assert!(!state(met_by_a_message().proven(), true).is_open());
         for connection in [
             Connection::AwaitingConsent,
             stopped(Class::TokenRejected),
@@ -302,6 +382,86 @@ mod tests {
             }
         }
         assert_eq!(tried, [5, 10, 20, 40, 80, 140, 200]);
+    }
+
+    #[test]
+    fn what_a_message_met_is_tried_after_15_minutes_and_then_at_doubling_waits_up_to_6_hours() {
+        let at = |minutes| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
+        let tried = |class, until| {
+            let mut state = MailboxState {
+                connection: Connection::stopped(class, String::new(), at(0)),
+                ..MailboxState::default()
+            };
+            let mut tried = Vec::new();
+            for tick in (5..=until).step_by(5) {
+                if state.is_probe_due(at(tick)) {
+                    state.probed_at = Some(at(tick));
+                    tried.push(tick);
+                }
+            }
+            tried
+        };
+        let waits = [15, 30, 60, 120, 240, 480, 840, 1200];
+        for class in [
+            Class::MailboxUnlicensed,
+            Class::MailboxFull,
+            Class::MailboxRestricted,
+            Class::TenantBlocked,
+        ] {
+            assert_eq!(tried(class, 1200), waits, "{class}");
+        }
+        assert_eq!(
+            tried(Class::SubmissionThrottled, 3 * 1440),
+            [1440, 2880, 4320]
+        );
+    }
+
+    #[test]
+    fn only_a_message_ends_what_only_a_message_meets() {
+        let stopped = |class| Connection::stopped(class, String::new(), Timestamp::UNIX_EPOCH);
+        assert_eq!(
+            stopped(Class::SmtpAuthDisabled).proven(),
+            Connection::Active
+        );
+        let full = stopped(Class::MailboxFull);
+        assert_eq!(full.proven().as_str(), "on_trial");
+        let again = full.proven().met(
+            Class::MailboxFull,
+            String::new(),
+            Timestamp::UNIX_EPOCH + SignedDuration::from_mins(15),
+        );
+        assert_eq!(again, full, "it has been full since it first was");
+    }
+
+    #[test]
+    fn a_mailbox_closed_for_five_days_is_fed_for_a_moment_every_six_hours() {
+        let at = |minutes| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
+        let day = 24 * 60;
+        let fed = |state: &MailboxState, days: std::ops::Range<i64>| {
+            (days.start * day..days.end * day)
+                .step_by(5)
+                .filter(|tick| state.is_fed(at(*tick)))
+                .count()
+        };
+        let blocked = MailboxState {
+            connection: Connection::stopped(Class::SmtpAuthDisabled, String::new(), at(0)),
+            ..MailboxState::default()
+        };
+        let paused = MailboxState {
+            connection: Connection::Active,
+            paused: true,
+            paused_at: Some(at(0)),
+            ..MailboxState::default()
+        };
+        for state in [blocked, paused] {
+            assert_eq!(fed(&state, 0..5), 0);
+            assert_eq!(fed(&state, 5..6), 4);
+        }
+        assert_eq!(
+            fed(&MailboxState::default(), 0..1),
+            4,
+            "nobody knows how long it has waited for its consent"
+        );
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(crate) async fn settle(
     let settled = async {
         // Before anything can make the mailbox active, so that nothing slips out in between.
         if settings.activate == Activate::Manual {
-            states.pause(mailbox, Pause::Paused).await?;
+            states.pause(mailbox, Pause::Paused, now()).await?;
         }
         let unproven = Connection::unproven(now());
         states
@@ -90,7 +90,7 @@ async fn turn(ports: &impl Ports, settings: &Settings) -> Queue {
         } else {
             Queue::Open
         };
-        match ports.turn(mailbox, Valve::of(&state)).await {
+        match ports.turn(mailbox, Valve::of(&state, ports.clock().now())).await {
             Err(missing) if queue == Queue::Open => Err(missing),
             Ok(()) | Err(_) => Ok(queue),
         }

@@ -244,10 +244,11 @@ impl Operator {
 
     async fn pause(&self, settings: &Settings, pause: Pause) -> Result<Answer, CommandError> {
         let mailbox = &settings.mailbox;
-        self.states.pause(mailbox, pause).await?;
+        let now = SystemClock.now();
+        self.states.pause(mailbox, pause, now).await?;
         let state = self.states.state(mailbox).await?;
         let mapping = self.parameters.mapping(mailbox).await?;
-        if let Err(error) = self.mappings.set(&mapping, Valve::of(&state)).await {
+        if let Err(error) = self.mappings.set(&mapping, Valve::of(&state, now)).await {
             tracing::warn!(mailbox.id = %mailbox, error = %chain(&error), "the valve is left to the next tick");
         }
         Ok(Answer::Changed {

@@ -208,6 +208,7 @@ where
             .iter()
             .filter_map(|(mailbox, state, _)| Some((mailbox, state.as_ref()?)))
             .collect();
+        let now = self.visitor.clock.now();
         for mapping in mappings {
             let mailbox = self.stack.mailbox_of_queue(&mapping.queue_arn);
             let Some((mailbox, state)) = mailbox
@@ -216,7 +217,7 @@ where
             else {
                 continue;
             };
-            if let Err(error) = self.outside.turn(&mapping, Valve::of(state)).await {
+            if let Err(error) = self.outside.turn(&mapping, Valve::of(state, now)).await {
                 tracing::warn!(mailbox.id = %mailbox, error = %chain(&error), "the valve could not be turned");
             }
         }

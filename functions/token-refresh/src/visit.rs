@@ -154,7 +154,8 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Visitor<S, M, P, C
         let mailbox = &settings.mailbox;
         // Before the mailbox can become active, so that nothing slips out in between.
         if settings.activate == Activate::Manual {
-            self.states.pause(mailbox, Pause::Paused).await?;
+            let now = self.clock.now();
+            self.states.pause(mailbox, Pause::Paused, now).await?;
         }
         let unproven = Connection::unproven(self.clock.now());
         let known = (&grant.grant_id, &grant.account);
@@ -190,7 +191,7 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Visitor<S, M, P, C
 /// behind it is in doubt.
 fn asks_for_renewal(connection: &Connection) -> bool {
     match connection {
-        Connection::AwaitingConsent | Connection::Active => false,
+        Connection::AwaitingConsent | Connection::Active | Connection::OnTrial(_) => false,
         Connection::NeedsConsent(_) => true,
         Connection::Blocked(stop) => matches!(
             stop.class,

@@ -23,16 +23,24 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Visitor<S, M, P, C
         let Settings { mailbox, .. } = settings;
         let now = self.clock.now();
         let asks_for_renewal = asks_for_renewal(&state.connection);
-        let is_renewed =
-            found == Found::Refreshed || state.probed_at.is_some_and(|at| at < tokens.obtained_at);
+        let is_stopped = match &state.connection {
+            Connection::Active | Connection::OnTrial(_) => false,
+            Connection::AwaitingConsent | Connection::Blocked(_) | Connection::NeedsConsent(_) => {
+                true
+            }
+        };
+        let is_renewed = (found == Found::Refreshed
+            || state.probed_at.is_some_and(|at| at < tokens.obtained_at))
+            && !is_met_by_messages(&state.connection);
         let is_time = state.is_probe_due(now) && !asks_for_renewal;
-        if state.connection == Connection::Active || !(is_renewed || is_time) {
+        if !is_stopped || !(is_renewed || is_time) {
             return Ok(());
         }
         let connection = match self.provider.prove(settings, &tokens.access_token).await {
             Ok(()) => {
-                tracing::info!(mailbox.id = %mailbox, "the mailbox can send again");
-                Connection::Active
+                let connection = state.connection.proven();
+                tracing::info!(mailbox.id = %mailbox, state = connection.as_str(), "the mailbox can send again");
+                connection
             }
             Err(Obstacle { class, reason }) => {
                 tracing::warn!(mailbox.id = %mailbox, class = %class, reason, "the way to the mail server is not open");
@@ -50,4 +58,11 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Visitor<S, M, P, C
             .await?;
         Ok(())
     }
+}
+
+/// Whether a newer token says nothing of what stopped the mailbox.
+fn is_met_by_messages(connection: &Connection) -> bool {
+    connection
+        .stop()
+        .is_some_and(|stop| stop.class.is_met_by_messages())
 }
