@@ -11,6 +11,7 @@ mod paces;
 mod secrets;
 mod states;
 
+use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
@@ -26,10 +27,20 @@ pub use self::states::MemoryStates;
 #[derive(Debug, Clone, Default)]
 pub struct Calls(Arc<Mutex<Record>>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Record {
     made: Vec<String>,
     breaks_at: Option<usize>,
+    awaited: Vec<(String, Box<dyn FnOnce() + Send>)>,
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("made", &self.made)
+            .field("breaks_at", &self.breaks_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a fake answers at the call that it was told to break at.
@@ -61,6 +72,12 @@ impl Calls {
         lock(&self.0).breaks_at = None;
     }
 
+    /// Lets something happen during the next call that begins with `call`, once.
+    pub fn during(&self, call: &str, happens: impl FnOnce() + Send + 'static) {
+        let awaited = (call.to_owned(), Box::new(happens) as Box<_>);
+        lock(&self.0).awaited.push(awaited);
+    }
+
     /// Notes a call.
     ///
     /// # Errors
@@ -71,7 +88,18 @@ impl Calls {
         if record.breaks_at.is_some_and(|at| record.made.len() >= at) {
             return Err(Broken);
         }
-        record.made.push(format!("{verb} {object}"));
+        let call = format!("{verb} {object}");
+        let awaited = record
+            .awaited
+            .iter()
+            .position(|(awaited, _)| call.starts_with(awaited));
+        let happens = awaited.map(|place| record.awaited.remove(place).1);
+        record.made.push(call);
+        // What happens may make calls of its own.
+        drop(record);
+        if let Some(happens) = happens {
+            happens();
+        }
         Ok(())
     }
 }

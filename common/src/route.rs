@@ -1,5 +1,6 @@
 //! The way to a mailbox's server, and the proof that it is open.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,9 +8,16 @@ use rustls::ClientConfig;
 use tokio::time::timeout;
 
 use crate::class::Class;
-use crate::mailbox::Settings;
+use crate::clock::Clock;
+use crate::digest;
+use crate::mailbox::{MailboxId, Settings};
+use crate::pace::{Keeper, Lease, PaceStore, Purpose};
 use crate::secret::AccessToken;
 use crate::submission::{Connected, Failure, Server, Session, Transfer};
+use crate::telemetry::chain;
+
+/// How long a connection may take to be given back after its probe.
+const LEAVE: Duration = Duration::from_secs(10);
 
 /// How a mailbox reaches its server. Keep one for as long as a batch lasts: it remembers what its host
 /// cannot do.
@@ -102,11 +110,99 @@ impl Route {
     }
 }
 
+/// Proves ways with the one connection that the mailbox keeps for it.
+#[derive(Debug)]
+pub struct Probe<'a, S, C> {
+    /// The paces of mailboxes.
+    pub paces: &'a S,
+    /// The time.
+    pub clock: &'a C,
+    /// The mailbox.
+    pub mailbox: &'a MailboxId,
+}
+
+impl<S: PaceStore, C: Clock> Probe<'_, S, C> {
+    /// Runs a probe of at most `within` that has the connection to itself, and gives it back.
+    ///
+    /// # Errors
+    ///
+    /// When another probe has the connection, or the pace cannot be reached; otherwise what the probe answers.
+    pub async fn run<T>(
+        &self,
+        within: Duration,
+        probe: impl Future<Output = Result<T, Obstacle>>,
+    ) -> Result<T, Obstacle> {
+        let owner = digest::random_hex::<16>();
+        let keeper = Keeper {
+            store: self.paces,
+            mailbox: self.mailbox,
+            owner: &owner,
+        };
+        let now = self.clock.now();
+        let until = now.saturating_add(within + LEAVE).unwrap_or(now);
+        match keeper.lease(Purpose::Probe, until, now).await {
+            Ok(Lease::Granted) => {}
+            Ok(Lease::Taken(_)) => {
+                return Err(Obstacle {
+                    class: Class::RateLimited,
+                    reason: "another probe has the connection".to_owned(),
+                });
+            }
+            Err(error) => {
+                return Err(Obstacle {
+                    class: Class::Network,
+                    reason: chain(&error),
+                });
+            }
+        }
+        let answer = probe.await;
+        keeper.release().await;
+        answer
+    }
+}
+
 impl From<&Failure> for Obstacle {
     fn from(failure: &Failure) -> Self {
         Self {
             class: failure.diagnosis().class,
             reason: failure.to_string(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::FixedClock;
+    use crate::fakes::MemoryPaces;
+
+    #[tokio::test]
+    async fn a_mailbox_is_probed_over_one_connection_at_a_time() {
+        let paces = MemoryPaces::default();
+        let clock = FixedClock::at(jiff::Timestamp::UNIX_EPOCH);
+        let mailbox = MailboxId::parse("billing").unwrap();
+        let probe = Probe {
+            paces: &paces,
+            clock: &clock,
+            mailbox: &mailbox,
+        };
+        let inner = async {
+            let other = probe.run(Route::PROOF, async { Ok(()) }).await;
+            assert_eq!(other.unwrap_err().class, Class::RateLimited);
+            Ok(())
+        };
+        assert_eq!(probe.run(Route::PROOF, inner).await, Ok(()));
+        let failed = || Obstacle {
+            class: Class::TokenRejected,
+            reason: "535".to_owned(),
+        };
+        let answer = probe
+            .run(Route::PROOF, async { Err::<(), _>(failed()) })
+            .await;
+        assert_eq!(answer, Err(failed()));
+        assert_eq!(probe.run(Route::PROOF, async { Ok(7) }).await, Ok(7));
+        paces.calls.break_after(0);
+        let answer = probe.run(Route::PROOF, async { Ok(7) }).await;
+        assert_eq!(answer.unwrap_err().class, Class::Network);
     }
 }

@@ -1,6 +1,7 @@
 //! The queues of mailboxes.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
@@ -59,10 +60,28 @@ impl Queues {
         body: &str,
         attributes: &[(&str, &str)],
     ) -> Result<String, QueueError> {
+        self.send_after(queue, body, attributes, Duration::ZERO)
+            .await
+    }
+
+    /// Puts a message on a queue, with text attributes, to be seen after a delay of 900 seconds at most.
+    ///
+    /// # Errors
+    ///
+    /// When SQS does not answer or refuses.
+    pub async fn send_after(
+        &self,
+        queue: &str,
+        body: &str,
+        attributes: &[(&str, &str)],
+        delay: Duration,
+    ) -> Result<String, QueueError> {
+        let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
         let mut send = self
             .client
             .send_message()
             .queue_url(self.url(queue).await?)
+            .delay_seconds(seconds)
             .message_body(body);
         for (name, value) in attributes {
             let value = MessageAttributeValue::builder()

@@ -14,6 +14,8 @@ pub struct MemoryLedger {
     records: Arc<Mutex<HashMap<Key, (String, Timestamp)>>>,
     /// What was asked.
     pub calls: Calls,
+    /// Whether every write is made twice, as by a client that loses the answer to the first.
+    pub stutters: bool,
 }
 
 impl MemoryLedger {
@@ -48,6 +50,16 @@ impl LedgerStore for MemoryLedger {
         now: Timestamp,
     ) -> Result<Written, LedgerError> {
         self.note("write record", key)?;
+        let written = self.put(key, record, now)?;
+        if self.stutters {
+            return self.put(key, record, now);
+        }
+        Ok(written)
+    }
+}
+
+impl MemoryLedger {
+    fn put(&self, key: &Key, record: &Record, now: Timestamp) -> Result<Written, LedgerError> {
         let before = self.seen(key).map_or(0, |record| record.revision);
         let forgotten = lock(&self.records)
             .get(key)

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use common::aws::{
-    ClientSecretError, ConsentTable, Mappings, Parameters, Secrets, SettingsError, States, Valve,
+    ClientSecretError, ConsentTable, Mappings, Paces, Parameters, Secrets, SettingsError, States,
+    Valve,
 };
 use common::client_secret::ClientSecret;
 use common::clock::{Clock, SystemClock};
@@ -13,7 +14,7 @@ use common::mailbox::{MailboxId, MailboxStates, Settings};
 use common::naming::StackName;
 use common::oauth::discovery::{self, DiscoveryError, Issuer};
 use common::oauth::{Http, TokenEndpoint, TokenFailure};
-use common::route::{Obstacle, Route};
+use common::route::{Obstacle, Probe, Route};
 use common::secret::AccessToken;
 use common::telemetry::chain;
 use common::vault::{SecretStore, Vault};
@@ -27,6 +28,7 @@ pub(crate) struct Outside {
     pub(crate) clock: SystemClock,
     pub(crate) consents: ConsentTable,
     pub(crate) states: States,
+    pub(crate) paces: Paces,
     pub(crate) vault: Vault<Secrets>,
     pub(crate) parameters: Parameters,
     pub(crate) mappings: Mappings,
@@ -93,9 +95,13 @@ impl Ports for Outside {
     }
 
     async fn prove(&self, settings: &Settings, token: &AccessToken) -> Result<(), Obstacle> {
-        Route::of(settings, Arc::clone(&self.tls))
-            .prove(token)
-            .await
+        let route = Route::of(settings, Arc::clone(&self.tls));
+        let probe = Probe {
+            paces: &self.paces,
+            clock: &self.clock,
+            mailbox: &settings.mailbox,
+        };
+        probe.run(Route::PROOF, route.prove(token)).await
     }
 
     async fn turn(&self, mailbox: &MailboxId, valve: Valve) -> Result<(), Missing> {

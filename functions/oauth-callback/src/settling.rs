@@ -90,7 +90,10 @@ async fn turn(ports: &impl Ports, settings: &Settings) -> Queue {
         } else {
             Queue::Open
         };
-        match ports.turn(mailbox, Valve::of(&state, ports.clock().now())).await {
+        match ports
+            .turn(mailbox, Valve::of(&state, ports.clock().now()))
+            .await
+        {
             Err(missing) if queue == Queue::Open => Err(missing),
             Ok(()) | Err(_) => Ok(queue),
         }

@@ -1,64 +1,90 @@
-//! What a delivery needs of the outside, over AWS, for one mailbox.
+//! The ports over AWS, for one mailbox.
 
 use std::time::Duration;
 
 use common::aws::Valve;
+use common::chance::{Chance, SystemChance};
 use common::clock::{Clock, SystemClock};
 use common::grant::TokenSet;
-use common::mailbox::MailboxId;
+use common::ledger::LedgerStore;
+use common::mailbox::{MailboxId, MailboxStates};
+use common::pace::PaceStore;
 use common::telemetry::chain;
 use common::vault::{Current, VaultError, Version};
 use serde_json::json;
 
 use crate::copy::Copy;
-use crate::delivery::{Closes, FailedQueue};
-use crate::handler::Hides;
 use crate::line::Tokens;
 use crate::office::Office;
+use crate::ports::Ports;
 
-/// The failed queue of a mailbox.
-pub(crate) struct FailedCopies<'a> {
+/// The longest time for which SQS delays a message that is put on a queue.
+const LONGEST_DELAY: Duration = Duration::from_secs(900);
+
+/// The outside, as one mailbox has it.
+pub(crate) struct Outside<'a> {
     pub(crate) office: &'a Office,
     pub(crate) mailbox: &'a MailboxId,
 }
 
-impl FailedQueue for FailedCopies<'_> {
-    async fn put(&self, body: &str, attributes: &[(&str, &str)]) -> Result<(), String> {
+impl Ports for Outside<'_> {
+    fn ledger(&self) -> &impl LedgerStore {
+        &self.office.ledger
+    }
+
+    fn states(&self) -> &impl MailboxStates {
+        &self.office.states
+    }
+
+    fn paces(&self) -> &impl PaceStore {
+        &self.office.paces
+    }
+
+    fn clock(&self) -> &impl Clock {
+        &SystemClock
+    }
+
+    fn chance(&self) -> &impl Chance {
+        &SystemChance
+    }
+
+    async fn wait(&self, wait: Duration) {
+        tokio::time::sleep(wait).await;
+    }
+
+    async fn set_aside(&self, body: &str, attributes: &[(&str, &str)]) -> Result<(), String> {
         let queue = self.office.stack.failed_queue(self.mailbox);
         let sent = self.office.queues.send(&queue, body, attributes).await;
         sent.map(|_| ()).map_err(|error| chain(&error))
     }
-}
 
-/// The queue of a mailbox.
-pub(crate) struct WaitingCopies<'a> {
-    pub(crate) office: &'a Office,
-    pub(crate) mailbox: &'a MailboxId,
-}
+    async fn put_again(
+        &self,
+        body: &str,
+        attributes: &[(&str, &str)],
+        wait: Duration,
+    ) -> Result<(), String> {
+        let queue = self.office.stack.queue(self.mailbox);
+        let delay = wait.min(LONGEST_DELAY);
+        let queues = &self.office.queues;
+        let sent = queues.send_after(&queue, body, attributes, delay).await;
+        sent.map(|_| ()).map_err(|error| chain(&error))
+    }
 
-impl Hides for WaitingCopies<'_> {
     async fn hide(&self, copy: &Copy, wait: Duration) {
         let queue = self.office.stack.queue(self.mailbox);
         let seconds = i32::try_from(wait.as_secs()).unwrap_or(i32::MAX);
-        if let Err(error) = self
+        let hidden = self
             .office
             .queues
             .hide(&queue, &copy.receipt, seconds)
-            .await
-        {
+            .await;
+        if let Err(error) = hidden {
             tracing::warn!(copy.id, error = %chain(&error), "the copy comes back when its hiding ends, not when it should");
         }
     }
-}
 
-/// The valve of a mailbox.
-pub(crate) struct MailboxValve<'a> {
-    pub(crate) office: &'a Office,
-    pub(crate) mailbox: &'a MailboxId,
-}
-
-impl Closes for MailboxValve<'_> {
-    async fn close(&self) {
+    async fn close_valve(&self) {
         let closed = match self.office.parameters.mapping(self.mailbox).await {
             Ok(mapping) => self
                 .office
@@ -74,13 +100,7 @@ impl Closes for MailboxValve<'_> {
     }
 }
 
-/// The access tokens of a mailbox.
-pub(crate) struct MailboxTokens<'a> {
-    pub(crate) office: &'a Office,
-    pub(crate) mailbox: &'a MailboxId,
-}
-
-impl Tokens for MailboxTokens<'_> {
+impl Tokens for Outside<'_> {
     async fn token(&self) -> Result<Option<Current<TokenSet>>, VaultError> {
         self.office.vault.tokens(self.mailbox).await
     }

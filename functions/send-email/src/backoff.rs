@@ -37,6 +37,12 @@ pub(crate) fn for_the_next_worker(chance: &impl Chance) -> Duration {
     chance.between(Duration::ZERO, Duration::from_secs(5))
 }
 
+/// The wait of a notification whose mailbox has all its connections in use: an invocation that was lost keeps its
+/// own until it must have ended.
+pub(crate) fn for_a_connection(chance: &impl Chance) -> Duration {
+    chance.between(Duration::from_secs(20), Duration::from_secs(40))
+}
+
 /// The wait of a repeat whose notification another worker has in hand.
 pub(crate) fn while_somebody_works_on_it(chance: &impl Chance) -> Duration {
     chance.between(Duration::from_secs(10), Duration::from_secs(20))

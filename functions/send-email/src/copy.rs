@@ -2,11 +2,20 @@
 
 use aws_lambda_events::event::sqs::SqsMessage;
 use common::notification::NotificationId;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// The attribute that names the notification. Every copy that we make carries it, because a new copy has
 /// a new id of the queue's.
 pub(crate) const ID_ATTRIBUTE: &str = "pillarbox-id";
+/// The attribute that says when the first of several copies was put on the queue.
+pub(crate) const FIRST_ATTRIBUTE: &str = "pillarbox-first-enqueued-at";
+
+/// How long a copy stays on the queue before a new one takes its place.
+const RENEWED_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long a notification waits for a mailbox that is closed.
+const WAITS_FOR: SignedDuration = SignedDuration::from_hours(12 * 24);
+/// How long a copy may stay on the queue, whatever it waits for: SQS deletes it after 14 days.
+const STAYS_FOR: SignedDuration = SignedDuration::from_hours(13 * 24);
 
 /// A received copy of a notification.
 #[derive(Debug)]
@@ -17,9 +26,9 @@ pub(crate) struct Copy {
     pub(crate) receipt: String,
     /// The body, unchanged.
     pub(crate) body: String,
-    /// The id that the attribute gives.
-    pub(crate) named: Option<NotificationId>,
-    /// When it was put on the queue.
+    /// The attributes that its producer gave it, as texts.
+    pub(crate) attributes: Vec<(String, String)>,
+    /// When this copy was put on the queue.
     pub(crate) enqueued_at: Option<Timestamp>,
     /// How often it was received.
     pub(crate) receives: u32,
@@ -37,20 +46,80 @@ impl TryFrom<SqsMessage> for Copy {
         let present =
             |text: Option<String>| text.filter(|text| !text.is_empty()).ok_or(NamelessRecord);
         let attribute = |name: &str| message.attributes.get(name).map(String::as_str);
-        let named = message
-            .message_attributes
-            .get(ID_ATTRIBUTE)
-            .and_then(|value| value.string_value.as_deref());
         let milliseconds = attribute("SentTimestamp").and_then(|sent| sent.parse().ok());
+        let receives = attribute("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+        let mut attributes: Vec<_> = message
+            .message_attributes
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.string_value?)))
+            .collect();
+        attributes.sort();
         Ok(Self {
-            named: named.and_then(|named| NotificationId::parse(named).ok()),
+            attributes,
             enqueued_at: milliseconds.and_then(|sent| Timestamp::from_millisecond(sent).ok()),
-            receives: attribute("ApproximateReceiveCount")
-                .and_then(|count| count.parse().ok())
-                .unwrap_or(1),
+            receives: receives.unwrap_or(1),
             id: present(message.message_id)?,
             receipt: present(message.receipt_handle)?,
             body: message.body.unwrap_or_default(),
         })
     }
+}
+
+impl Copy {
+    /// The id that the attribute gives.
+    pub(crate) fn named(&self) -> Option<NotificationId> {
+        NotificationId::parse(self.attribute(ID_ATTRIBUTE)?).ok()
+    }
+
+    /// When the first copy of the notification was put on the queue.
+    pub(crate) fn first_enqueued_at(&self) -> Option<Timestamp> {
+        let first = self.attribute(FIRST_ATTRIBUTE);
+        let first = first.and_then(|first| first.parse().ok());
+        match (first, self.enqueued_at) {
+            (Some(first), Some(enqueued)) => Some(enqueued.min(first)),
+            (first, enqueued) => first.or(enqueued),
+        }
+    }
+
+    /// Whether a copy that has to wait on is to be replaced by a new one.
+    pub(crate) fn is_to_be_renewed(&self, now: Timestamp) -> bool {
+        is_older(self.enqueued_at, RENEWED_AFTER, now)
+    }
+
+    /// Whether it is too old to wait for a mailbox that is closed.
+    pub(crate) fn is_overdue(&self, now: Timestamp) -> bool {
+        is_older(self.first_enqueued_at(), WAITS_FOR, now) || self.is_at_its_end(now)
+    }
+
+    /// Whether SQS is about to delete it.
+    pub(crate) fn is_at_its_end(&self, now: Timestamp) -> bool {
+        is_older(self.enqueued_at, STAYS_FOR, now)
+    }
+
+    /// The attributes of a new copy that takes the place of this one.
+    pub(crate) fn renewed(&self, id: &NotificationId) -> Vec<(String, String)> {
+        /// As many as SQS takes.
+        const MOST: usize = 10;
+        let mut attributes = vec![(ID_ATTRIBUTE.to_owned(), id.as_str().to_owned())];
+        let first = self.first_enqueued_at();
+        attributes.extend(first.map(|first| (FIRST_ATTRIBUTE.to_owned(), first.to_string())));
+        let others = self
+            .attributes
+            .iter()
+            .filter(|(name, _)| name != ID_ATTRIBUTE && name != FIRST_ATTRIBUTE);
+        attributes.extend(others.cloned());
+        attributes.truncate(MOST);
+        attributes
+    }
+
+    fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes
+            .iter()
+            .find(|(attribute, _)| attribute == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+fn is_older(since: Option<Timestamp>, age: SignedDuration, now: Timestamp) -> bool {
+    since.is_some_and(|since| now.duration_since(since) >= age)
 }

@@ -6,33 +6,33 @@
 //! there. Anything that fails on our side puts the copy back.
 
 mod endings;
+mod pacing;
+mod sending;
 
-use std::future::Future;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use common::chance::Chance;
-use common::class::{Class, Scope};
+use common::class::Class;
 use common::clock::Clock;
-use common::ledger::{
-    self, Claim, HandOver, Key, LedgerError, LedgerStore, Reason, Record, Worker, Written,
-};
-use common::mailbox::{MailboxState, MailboxStates, Settings};
-use common::message::{self, Message, MessageIdentity, SenderPolicy};
+use common::ledger::{self, Claim, Key, LedgerError, LedgerStore, Reason, Record, Worker, Written};
+use common::mailbox::{Connection, MailboxState, MailboxStates, Settings, StateUnavailable};
 use common::notification::{Notification, NotificationId};
-use common::route::Obstacle;
-use common::submission::Envelope;
+use common::pace::PaceUnavailable;
 use common::telemetry::chain;
-use jiff::{SignedDuration, Timestamp};
-use lettre::Address;
+use jiff::Timestamp;
 use tokio::time::Instant;
 
+use self::sending::Claimed;
 use crate::backoff;
 use crate::copy::Copy;
-use crate::line::{Line, Submits};
-use crate::settlement::{End, Settlement, Trouble};
+use crate::line::Line;
+use crate::ports::Ports;
 
-/// A notification that says nothing of its end is worth sending for 13 days: SQS deletes it after 14.
-const WORTH_SENDING: SignedDuration = SignedDuration::from_hours(13 * 24);
+/// A record is begun only with this much time left: five seconds to claim and compose, and two minutes for the
+/// server, which is asked for its final reply as long as there is time.
+const RECORD: Duration = Duration::from_secs(125);
+/// The rate at which a body is expected to leave at least, in octets a second.
+const SLOWEST: u64 = 256 * 1024;
 
 /// What becomes of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,47 +43,28 @@ pub(crate) enum Fate {
     PutBack(Duration),
 }
 
-/// The failed queue of the mailbox.
-pub(crate) trait FailedQueue: Sync {
-    /// Puts a body on the failed queue, with attributes.
-    fn put(
-        &self,
-        body: &str,
-        attributes: &[(&str, &str)],
-    ) -> impl Future<Output = Result<(), String>> + Send;
-}
-
-/// The valve of the mailbox.
-pub(crate) trait Closes: Sync {
-    /// Closes the valve. It is an economy: what fails here is made good by the next tick.
-    fn close(&self) -> impl Future<Output = ()> + Send;
-}
-
 /// What every delivery of a batch shares.
-pub(crate) struct Desk<'a, L, M, F, V, C, R> {
+pub(crate) struct Desk<'a, P> {
     /// The mailbox.
     pub(crate) settings: &'a Settings,
-    /// The ledger.
-    pub(crate) ledger: &'a L,
-    /// The states.
-    pub(crate) states: &'a M,
-    /// The failed queue.
-    pub(crate) failed: F,
-    /// The valve.
-    pub(crate) valve: V,
-    /// The time.
-    pub(crate) clock: &'a C,
-    /// Chance, for jitter.
-    pub(crate) chance: &'a R,
+    /// The outside.
+    pub(crate) ports: P,
+    /// The name of this invocation, told apart from all others.
+    worker: &'a str,
     /// When the invocation ends.
-    pub(crate) deadline: Timestamp,
-    /// The same moment, for the wire.
-    pub(crate) wire_deadline: Instant,
+    deadline: Timestamp,
+    /// When the wire has to be let go.
+    wire_deadline: Instant,
+    /// Whether this invocation has leased a connection.
+    has_lease: AtomicBool,
+    /// Whether it has the trial of the mailbox.
+    has_trial: AtomicBool,
 }
 
 /// Why a copy goes back although nothing is known against it.
+#[derive(Debug)]
 enum Interrupted {
-    /// The ledger or the state did not answer.
+    /// The ledger, the state or the pace did not answer.
     Unavailable(String),
     /// Somebody else wrote the record in between.
     Overtaken,
@@ -95,29 +76,119 @@ impl From<LedgerError> for Interrupted {
     }
 }
 
-impl<L, M, F, V, C, R> Desk<'_, L, M, F, V, C, R>
-where
-    L: LedgerStore,
-    M: MailboxStates,
-    F: FailedQueue,
-    V: Closes,
-    C: Clock,
-    R: Chance,
-{
+impl From<StateUnavailable> for Interrupted {
+    fn from(error: StateUnavailable) -> Self {
+        Self::Unavailable(chain(&error))
+    }
+}
+
+impl From<PaceUnavailable> for Interrupted {
+    fn from(error: PaceUnavailable) -> Self {
+        Self::Unavailable(chain(&error))
+    }
+}
+
+impl<'a, P: Ports> Desk<'a, P> {
+    /// The desk of one invocation, which `worker` names and which ends at `deadline`; the wire is let go at the
+    /// second of the two.
+    pub(crate) fn new(
+        settings: &'a Settings,
+        ports: P,
+        worker: &'a str,
+        (deadline, wire_deadline): (Timestamp, Instant),
+    ) -> Self {
+        Self {
+            settings,
+            ports,
+            worker,
+            deadline,
+            wire_deadline,
+            has_lease: AtomicBool::new(false),
+            has_trial: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether there is time to begin a copy and to end it.
+    pub(crate) fn has_time(&self, copy: &Copy) -> bool {
+        self.latest_begin(copy) >= self.now()
+    }
+
+    /// The last moment at which a copy can be begun.
+    fn latest_begin(&self, copy: &Copy) -> Timestamp {
+        let needed = RECORD + Duration::from_secs(copy.body.len() as u64 / SLOWEST);
+        self.deadline
+            .saturating_sub(needed)
+            .unwrap_or(Timestamp::MIN)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.ports.clock().now()
+    }
+
     /// Delivers one copy.
     pub(crate) async fn deliver(&self, copy: &Copy, line: &mut impl Line) -> Fate {
-        let fate = match self.states.state(&self.settings.mailbox).await {
-            Ok(state) if state.is_open() => self.attempt(copy, line, &state).await,
-            Ok(_) => Ok(Fate::PutBack(backoff::for_a_stopped_mailbox(self.chance))),
-            Err(error) => Err(Interrupted::Unavailable(chain(&error))),
+        let chance = self.ports.chance();
+        self.look_at(copy, line)
+            .await
+            .unwrap_or_else(|interrupted| match interrupted {
+                Interrupted::Overtaken => Fate::PutBack(backoff::for_the_next_worker(chance)),
+                Interrupted::Unavailable(error) => {
+                    tracing::warn!(copy.id, error, "the notification is put back");
+                    Fate::PutBack(backoff::after_attempt(copy.receives, None, chance))
+                }
+            })
+    }
+
+    /// Puts a new copy in the place of one that has been on the queue for long and has to wait on; answers whether
+    /// it did. Should its sender be lost in between there are two, which are one mail.
+    pub(crate) async fn renew(&self, copy: &Copy, wait: Duration) -> bool {
+        if !copy.is_to_be_renewed(self.now()) {
+            return false;
+        }
+        let notification = Notification::parse(&copy.body).ok();
+        let Some(id) = self.id_of(notification.as_ref(), copy) else {
+            return false;
         };
-        fate.unwrap_or_else(|interrupted| match interrupted {
-            Interrupted::Overtaken => Fate::PutBack(backoff::for_the_next_worker(self.chance)),
-            Interrupted::Unavailable(error) => {
-                tracing::warn!(copy.id, error, "the notification is put back");
-                Fate::PutBack(backoff::after_attempt(copy.receives, None, self.chance))
+        let attributes = copy.renewed(&id);
+        let attributes: Vec<_> = attributes
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        match self.ports.put_again(&copy.body, &attributes, wait).await {
+            Ok(()) => {
+                tracing::info!(
+                    notification.id = id.as_str(),
+                    copy.id,
+                    "a new copy waits in the place of an old one"
+                );
+                true
             }
-        })
+            Err(error) => {
+                tracing::warn!(
+                    notification.id = id.as_str(),
+                    copy.id,
+                    error,
+                    "no new copy could be made; the old one waits on"
+                );
+                false
+            }
+        }
+    }
+
+    /// Begins only what the mailbox's state allows. What waits for a closed mailbox is looked at all the same when
+    /// it has come to an age at which SQS would soon delete it.
+    async fn look_at(&self, copy: &Copy, line: &mut impl Line) -> Result<Fate, Interrupted> {
+        let state = self.ports.states().state(&self.settings.mailbox).await?;
+        let now = self.now();
+        let is_somebody_elses_trial =
+            matches!(state.connection, Connection::OnTrial(_)) && state.is_tried(now);
+        let may_begin = state.is_open() && !is_somebody_elses_trial;
+        if may_begin || copy.is_overdue(now) {
+            self.attempt(copy, line, &state).await
+        } else {
+            let chance = self.ports.chance();
+            Ok(Fate::PutBack(backoff::for_a_stopped_mailbox(chance)))
+        }
     }
 
     async fn attempt(
@@ -133,7 +204,7 @@ where
                 return self.hand_over(copy, None, None, &reason).await;
             }
         };
-        let Some(id) = self.id_of(&notification, copy) else {
+        let Some(id) = self.id_of(Some(&notification), copy) else {
             let reason = ours(
                 Class::InvalidMessage,
                 "the notification has no usable id".to_owned(),
@@ -145,45 +216,36 @@ where
             mailbox: self.settings.mailbox.clone(),
             notification: id.as_str().to_owned(),
         };
-        let now = self.clock.now();
+        let now = self.now();
         let worker = Worker {
             copy: copy.id.clone(),
             name: copy.receipt.chars().rev().take(32).collect(),
             lease_until: self.deadline + ledger::LEASE_GRACE,
         };
-        let record = self.ledger.read(&key, now).await?;
+        let record = self.ports.ledger().read(&key, now).await?;
         let content = notification.content_hash().as_str();
         match ledger::claim(record.as_ref(), content, &worker, now) {
             Claim::Done => Ok(Fate::Settled),
             Claim::NotBefore(moment) => {
-                let wait = backoff::until(moment, now, self.chance);
+                let chance = self.ports.chance();
+                let wait = backoff::until(moment, now, chance);
                 // Most workers are done long before their lease is; a repeat need not wait for its end.
                 let is_taken = record.as_ref().is_some_and(Record::is_taken);
-                let soon = backoff::while_somebody_works_on_it(self.chance);
+                let soon = backoff::while_somebody_works_on_it(chance);
                 Ok(Fate::PutBack(if is_taken { wait.min(soon) } else { wait }))
             }
             Claim::Conflict => {
                 let reply = "the same id came with other content before".to_owned();
-                self.hand_over(
-                    copy,
-                    Some(&id),
-                    None,
-                    &ours(Class::IdempotencyConflict, reply, "ledger"),
-                )
-                .await
+                let reason = ours(Class::IdempotencyConflict, reply, "ledger");
+                self.hand_over(copy, Some(&id), None, &reason).await
             }
             Claim::HandOver(record) => self.finish(copy, &id, &key, &record).await,
             Claim::Lost(record) => {
                 let reply = "the worker was lost while it sent the message".to_owned();
                 let reason = ours(Class::UnknownAfterData, reply, "worker");
-                self.end_unknown(
-                    (copy, &id, &key),
-                    &record,
-                    &notification,
-                    reason,
-                    Vec::new(),
-                )
-                .await
+                let claimed = (copy, &id, &key);
+                self.end_unknown(claimed, &record, &notification, reason, Vec::new())
+                    .await
             }
             Claim::Granted(record) => {
                 self.write(&key, &record).await?;
@@ -194,179 +256,33 @@ where
                     worker: &worker,
                     record,
                     notification: &notification,
+                    state,
                 };
-                self.send(claimed, line, state).await
+                self.send(claimed, line).await
             }
         }
     }
 
-    /// Sends what is claimed.
-    async fn send(
-        &self,
-        claimed: Claimed<'_>,
-        line: &mut impl Line,
-        state: &MailboxState,
-    ) -> Result<Fate, Interrupted> {
-        let Claimed {
-            copy,
-            id,
-            key,
-            worker,
-            record,
-            notification,
-        } = claimed;
-        let now = self.clock.now();
-        let default_end = copy.enqueued_at.map(|enqueued| enqueued + WORTH_SENDING);
-        let ended = notification
-            .expires_at
-            .or(default_end)
-            .is_some_and(|end| end <= now);
-        if ended {
-            let reason = ours(
-                Class::Expired,
-                "the time at which it was worth sending has passed".to_owned(),
-                "claim",
-            );
-            return self.refuse(copy, id, key, &record, reason).await;
-        }
-        let identity = MessageIdentity::derive(&self.settings.mailbox, id, record.first_attempt_at);
-        let composed =
-            message::compose(notification, &SenderPolicy::from(self.settings), &identity);
-        let Message {
-            bytes,
-            envelope,
-            message_id,
-        } = match composed {
-            Ok(message) => message,
-            Err(error) => {
-                return self
-                    .refuse(
-                        copy,
-                        id,
-                        key,
-                        &record,
-                        ours(error.class(), chain(&error), "compose"),
-                    )
-                    .await;
-            }
-        };
-        let Some(envelope) = remaining(&envelope, &record) else {
-            let accepted = record.accepted(
-                now,
-                "every recipient is settled".to_owned(),
-                Vec::new(),
-                None,
-            );
-            self.write(key, &accepted).await?;
-            return Ok(Fate::Settled);
-        };
-
-        let session = match line.open().await {
-            Ok(session) => session,
-            Err(obstacle) => {
-                let trouble = Trouble {
-                    reason: met(&obstacle),
-                    retry_after: None,
-                };
-                return self.put_off(key, &record, trouble, Vec::new(), state).await;
-            }
-        };
-        let record = record.sending(worker, message_id.to_string());
-        self.write(key, &record).await?;
-        let submission = match session.submit(&envelope, &bytes, self.wire_deadline).await {
-            Ok(submission) => submission,
-            Err(failure) => {
-                let retry_after = failure.diagnosis().retry_after;
-                let class = failure.diagnosis().class;
-                let reason = ours(class, failure.to_string(), failure.stage.as_str());
-                if class.scope() == Scope::Message {
-                    return self.refuse(copy, id, key, &record, reason).await;
-                }
-                return self
-                    .put_off(
-                        key,
-                        &record,
-                        Trouble {
-                            reason,
-                            retry_after,
-                        },
-                        Vec::new(),
-                        state,
-                    )
-                    .await;
-            }
-        };
-        let Settlement { settled, end } = Settlement::of(submission);
-        match end {
-            End::Complete { accepted, refused } => {
-                let was_accepted = record
-                    .settled
-                    .iter()
-                    .chain(&settled)
-                    .any(|recipient| recipient.accepted);
-                let next = match refused {
-                    Some(reason) if !was_accepted => {
-                        record.refused(copy.id.clone(), reason, settled)
-                    }
-                    refused => {
-                        let reply = accepted.unwrap_or_else(|| "by an earlier attempt".to_owned());
-                        tracing::info!(
-                            notification.id = id.as_str(),
-                            message.id = %message_id,
-                            mailbox.id = %self.settings.mailbox,
-                            attempt = record.attempts,
-                            bytes = bytes.len(),
-                            reply,
-                            "the message was accepted"
-                        );
-                        let hand_over = refused.map(|reason| HandOver {
-                            reason,
-                            copy: copy.id.clone(),
-                            done: false,
-                        });
-                        record.accepted(self.clock.now(), reply, settled, hand_over)
-                    }
-                };
-                self.write(key, &next).await?;
-                self.finish(copy, id, key, &next).await
-            }
-            End::Again(trouble) => self.put_off(key, &record, trouble, settled, state).await,
-            End::Unknown(reason) => {
-                self.end_unknown((copy, id, key), &record, notification, reason, settled)
-                    .await
-            }
-        }
-    }
-
+    /// Writes a record. Where the answer to a write is lost the client repeats it, and the repeat finds what the
+    /// write left behind: that record is ours too.
     async fn write(&self, key: &Key, record: &Record) -> Result<(), Interrupted> {
-        match self.ledger.write(key, record, self.clock.now()).await? {
+        let ledger = self.ports.ledger();
+        match ledger.write(key, record, self.now()).await? {
             Written::Done => Ok(()),
-            Written::Lost => Err(Interrupted::Overtaken),
+            Written::Lost => match ledger.read(key, self.now()).await? {
+                Some(stored) if stored == *record => Ok(()),
+                Some(_) | None => Err(Interrupted::Overtaken),
+            },
         }
     }
 
     /// The body's own id, else the attribute's, else the queue's.
-    fn id_of(&self, notification: &Notification, copy: &Copy) -> Option<NotificationId> {
-        let given = notification.id.clone().or_else(|| copy.named.clone());
-        given.or_else(|| NotificationId::parse(&copy.id).ok())
+    fn id_of(&self, notification: Option<&Notification>, copy: &Copy) -> Option<NotificationId> {
+        let given = notification.and_then(|notification| notification.id.clone());
+        given
+            .or_else(|| copy.named())
+            .or_else(|| NotificationId::parse(&copy.id).ok())
     }
-}
-
-/// A notification under our claim.
-struct Claimed<'a> {
-    copy: &'a Copy,
-    id: &'a NotificationId,
-    key: &'a Key,
-    worker: &'a Worker,
-    record: Record,
-    notification: &'a Notification,
-}
-
-/// The envelope without the recipients that an earlier attempt settled.
-fn remaining(envelope: &Envelope, record: &Record) -> Option<Envelope> {
-    let open = |address: &&Address| !record.is_settled(address.as_ref());
-    let recipients: Vec<_> = envelope.to().iter().filter(open).cloned().collect();
-    Envelope::new(envelope.from().cloned(), recipients).ok()
 }
 
 fn ours(class: Class, reply: String, stage: &str) -> Reason {
@@ -375,10 +291,6 @@ fn ours(class: Class, reply: String, stage: &str) -> Reason {
         reply,
         stage: stage.to_owned(),
     }
-}
-
-fn met(obstacle: &Obstacle) -> Reason {
-    ours(obstacle.class, obstacle.reason.clone(), "connect")
 }
 
 #[cfg(test)]

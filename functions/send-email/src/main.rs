@@ -7,13 +7,14 @@ mod delivery;
 mod handler;
 mod line;
 mod office;
+mod ports;
 mod report;
 mod settlement;
 
 use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::SqsEvent;
-use common::aws::{self, Functions, Ledger, Mappings, Parameters, Queues, Secrets, States};
+use common::aws::{self, Functions, Ledger, Mappings, Paces, Parameters, Queues, Secrets, States};
 use common::config::{LOG_LEVEL, Reader, process_environment};
 use common::vault::Vault;
 use common::{telemetry, tls};
@@ -38,7 +39,8 @@ async fn main() -> Result<(), Error> {
     let office = &Office {
         parameters: Parameters::new(&config, stack.clone()),
         ledger: Ledger::new(&config, environment.table.clone()),
-        states: States::new(&config, environment.table),
+        states: States::new(&config, environment.table.clone()),
+        paces: Paces::new(&config, environment.table),
         vault: Vault::new(Secrets::new(&config), stack.clone()),
         queues: Queues::new(&config),
         functions: Functions::new(&config),

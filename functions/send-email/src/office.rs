@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use common::aws::{
-    Functions, Ledger, Mappings, Parameters, Queues, Secrets, SettingsError, States,
+    Functions, Ledger, Mappings, Paces, Parameters, Queues, Secrets, SettingsError, States,
 };
-use common::chance::SystemChance;
 use common::clock::{Clock, SystemClock};
+use common::digest;
 use common::naming::StackName;
 use common::route::Route;
 use common::vault::Vault;
@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use rustls::ClientConfig;
 use tokio::time::Instant;
 
-use crate::adapters::{FailedCopies, MailboxTokens, MailboxValve, WaitingCopies};
+use crate::adapters::Outside;
 use crate::copy::NamelessRecord;
 use crate::delivery::Desk;
 use crate::handler;
@@ -32,6 +32,7 @@ pub(crate) struct Office {
     pub(crate) parameters: Parameters,
     pub(crate) ledger: Ledger,
     pub(crate) states: States,
+    pub(crate) paces: Paces,
     pub(crate) vault: Vault<Secrets>,
     pub(crate) queues: Queues,
     pub(crate) functions: Functions,
@@ -79,40 +80,24 @@ impl Office {
         let copies = handler::copies(event)?;
         let settings = self.parameters.settings(&mailbox).await?;
 
-        let clock = &SystemClock;
-        let left = Duration::try_from(deadline.duration_since(clock.now())).unwrap_or_default();
+        let left =
+            Duration::try_from(deadline.duration_since(SystemClock.now())).unwrap_or_default();
         let mailbox = &settings.mailbox;
-        let desk = Desk {
-            settings: &settings,
-            ledger: &self.ledger,
-            states: &self.states,
-            failed: FailedCopies {
-                office: self,
-                mailbox,
-            },
-            valve: MailboxValve {
-                office: self,
-                mailbox,
-            },
-            clock,
-            chance: &SystemChance,
-            deadline,
-            wire_deadline: Instant::now() + left.saturating_sub(LEAVE),
-        };
-        let route = Route::of(&settings, Arc::clone(&self.tls));
-        let mut line = Wire::new(
-            route,
-            MailboxTokens {
-                office: self,
-                mailbox,
-            },
-        );
-        let queue = WaitingCopies {
+        let outside = || Outside {
             office: self,
             mailbox,
         };
-        let answer = handler::deliver(&copies, &desk, &mut line, &queue).await;
+        let worker = digest::random_hex::<16>();
+        let desk = Desk::new(
+            &settings,
+            outside(),
+            &worker,
+            (deadline, Instant::now() + left.saturating_sub(LEAVE)),
+        );
+        let mut line = Wire::new(Route::of(&settings, Arc::clone(&self.tls)), outside());
+        let answer = handler::deliver(&copies, &desk, &mut line).await;
         line.close().await;
+        desk.leave().await;
         Ok(answer)
     }
 }

@@ -10,7 +10,7 @@ mod visit;
 
 use std::sync::Arc;
 
-use common::aws::{self, Mappings, Parameters, Rota, Secrets, States};
+use common::aws::{self, Mappings, Paces, Parameters, Rota, Secrets, States};
 use common::clock::SystemClock;
 use common::config::{LOG_LEVEL, Reader, process_environment};
 use common::oauth::Http;
@@ -44,6 +44,7 @@ async fn main() -> Result<(), Error> {
             states: States::new(&config, environment.table.clone()),
             provider: Microsoft {
                 secrets,
+                paces: Paces::new(&config, environment.table.clone()),
                 stack: stack.clone(),
                 http: Http::new(tls.clone())?,
                 tls: Arc::new(tls),

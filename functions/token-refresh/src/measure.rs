@@ -14,7 +14,7 @@ pub(crate) fn visited(
 ) -> Measurement {
     let health = Health::of(state, settings, now);
     let (needs_consent, blocked) = match state.connection {
-        Connection::AwaitingConsent | Connection::Active => (0, 0),
+        Connection::AwaitingConsent | Connection::Active | Connection::OnTrial(_) => (0, 0),
         Connection::Blocked(_) => (0, 1),
         Connection::NeedsConsent(_) => (1, 0),
     };

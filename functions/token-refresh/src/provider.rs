@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use common::aws::{ClientSecretError, Secrets};
+use common::aws::{ClientSecretError, Paces, Secrets};
 use common::class::Class;
 use common::clock::SystemClock;
 use common::grant::{Grant, IssuedTokens};
 use common::mailbox::Settings;
 use common::naming::StackName;
 use common::oauth::{Http, TokenEndpoint, TokenFailure};
-use common::route::{Obstacle, Route};
+use common::route::{Obstacle, Probe, Route};
 use common::secret::AccessToken;
 use rustls::ClientConfig;
 
@@ -20,6 +20,8 @@ use crate::visit::Provider;
 pub(crate) struct Microsoft {
     /// Where the client secrets are.
     pub(crate) secrets: Secrets,
+    /// The paces of mailboxes: a proof is a connection too.
+    pub(crate) paces: Paces,
     /// Whose they are.
     pub(crate) stack: StackName,
     /// The way to the token endpoint.
@@ -66,9 +68,13 @@ impl Provider for Microsoft {
     }
 
     async fn prove(&self, settings: &Settings, token: &AccessToken) -> Result<(), Obstacle> {
-        Route::of(settings, Arc::clone(&self.tls))
-            .prove(token)
-            .await
+        let route = Route::of(settings, Arc::clone(&self.tls));
+        let probe = Probe {
+            paces: &self.paces,
+            clock: &SystemClock,
+            mailbox: &settings.mailbox,
+        };
+        probe.run(Route::PROOF, route.prove(token)).await
     }
 }
 

@@ -3,30 +3,26 @@
 //! Each ending is written into the ledger before the queue hears of it, and can be finished by the next delivery of the
 //! copy if its worker stops in between.
 
+use std::time::Duration;
+
 use common::chance::Chance;
-use common::class::Scope;
-use common::clock::Clock;
-use common::ledger::{Key, LedgerStore, Reason, RecipientOutcome, Record};
+use common::class::{Class, Scope};
+use common::ledger::{Key, Reason, RecipientOutcome, Record};
 use common::mailbox::{Connection, MailboxState, MailboxStates};
 use common::notification::{Notification, NotificationId, OnUnknown};
-use common::telemetry::chain;
-use jiff::SignedDuration;
 
-use super::{Closes, Desk, FailedQueue, Fate, Interrupted};
+use super::sending::Claimed;
+use super::{Desk, Fate, Interrupted};
 use crate::backoff;
 use crate::copy::{Copy, ID_ATTRIBUTE};
+use crate::ports::Ports;
 use crate::report::{ATTRIBUTE, Report};
 use crate::settlement::Trouble;
 
-impl<L, M, F, V, C, R> Desk<'_, L, M, F, V, C, R>
-where
-    L: LedgerStore,
-    M: MailboxStates,
-    F: FailedQueue,
-    V: Closes,
-    C: Clock,
-    R: Chance,
-{
+/// How long a mailbox is held back at least that sends too fast.
+const SLOWED: Duration = Duration::from_secs(60);
+
+impl<P: Ports> Desk<'_, P> {
     /// Records that nobody knows how an attempt ended, and hands it over; or sends it once more, where the
     /// policy prefers a mail too many to one too few.
     pub(super) async fn end_unknown(
@@ -40,7 +36,7 @@ where
         let (copy, id, key) = claimed;
         let again = match notification.on_unknown.unwrap_or(self.settings.on_unknown) {
             OnUnknown::Hold => None,
-            OnUnknown::Retry => record.once_more(self.clock.now()),
+            OnUnknown::Retry => record.once_more(self.now()),
         };
         if let Some(again) = again {
             tracing::warn!(
@@ -49,7 +45,9 @@ where
                 "nobody knows whether the message was taken; it is sent once more"
             );
             self.write(key, &again).await?;
-            return Ok(Fate::PutBack(backoff::for_the_next_worker(self.chance)));
+            return Ok(Fate::PutBack(backoff::for_the_next_worker(
+                self.ports.chance(),
+            )));
         }
         let record = record.unknown(copy.id.clone(), reason, settled);
         self.write(key, &record).await?;
@@ -107,11 +105,11 @@ where
         reason: &Reason,
     ) -> Result<Fate, Interrupted> {
         let about = self.settings.concerning();
-        let report = Report::new(reason, record, &about, self.clock.now()).to_attribute();
+        let report = Report::new(reason, record, &about, self.now()).to_attribute();
         let mut attributes = vec![(ATTRIBUTE, report.as_str())];
         attributes.extend(id.map(|id| (ID_ATTRIBUTE, id.as_str())));
-        self.failed
-            .put(&copy.body, &attributes)
+        self.ports
+            .set_aside(&copy.body, &attributes)
             .await
             .map_err(Interrupted::Unavailable)?;
         tracing::error!(
@@ -125,30 +123,29 @@ where
         Ok(Fate::Settled)
     }
 
-    /// Puts an attempt off, and stops what has to wait with it.
+    /// Puts an attempt off, and holds back what has to wait with it.
     pub(super) async fn put_off(
         &self,
-        key: &Key,
+        claimed: &Claimed<'_>,
         record: &Record,
         trouble: Trouble,
         settled: Vec<RecipientOutcome>,
-        state: &MailboxState,
     ) -> Result<Fate, Interrupted> {
+        let Claimed {
+            key, notification, ..
+        } = claimed;
         let Trouble {
             reason,
             retry_after,
         } = trouble;
+        let chance = self.ports.chance();
         let wait = match reason.class.scope() {
-            Scope::Mailbox => backoff::for_a_stopped_mailbox(self.chance),
+            Scope::Mailbox => backoff::for_a_stopped_mailbox(chance),
             Scope::Wait | Scope::Sender | Scope::Ours | Scope::Message | Scope::Unknown => {
-                backoff::after_attempt(record.attempts.max(1), retry_after, self.chance)
+                backoff::after_attempt(record.attempts.max(1), retry_after, chance)
             }
         };
-        let now = self.clock.now();
-        let not_before = now
-            .saturating_add(SignedDuration::try_from(wait).unwrap_or_default())
-            .unwrap_or(now);
-        self.write(key, &record.put_off(not_before, settled))
+        self.write(key, &record.put_off(self.after(wait), settled))
             .await?;
         tracing::warn!(
             notification.id = key.notification,
@@ -160,8 +157,20 @@ where
             wait_s = wait.as_secs(),
             "the notification is put off"
         );
-        if reason.class.scope() == Scope::Mailbox {
-            self.stop_mailbox(reason, state).await?;
+        match reason.class.scope() {
+            Scope::Mailbox => self.stop_mailbox(reason, claimed.state).await?,
+            Scope::Sender => {
+                let from = self.from(notification);
+                let keeper = self.keeper();
+                keeper.denied(&from, &reason.reply, self.now()).await?;
+            }
+            Scope::Wait if is_for_everybody(reason.class) => {
+                let asked = retry_after.unwrap_or(SLOWED);
+                // Not all who wait come back in the same moment, and not as fast as they left.
+                let held = chance.between(asked, asked + SLOWED);
+                self.keeper().hold_back(self.now(), held).await?;
+            }
+            Scope::Wait | Scope::Ours | Scope::Message | Scope::Unknown => {}
         }
         Ok(Fate::PutBack(wait))
     }
@@ -173,28 +182,37 @@ where
         reason: Reason,
         met_in: &MailboxState,
     ) -> Result<(), Interrupted> {
-        let mailbox = &self.settings.mailbox;
-        let unavailable = |error| Interrupted::Unavailable(chain(&error));
-        let state = self.states.state(mailbox).await.map_err(unavailable)?;
-        let Some(seen) = state
-            .grant_id
-            .filter(|_| state.connection == Connection::Active)
-        else {
+        let (states, mailbox) = (self.ports.states(), &self.settings.mailbox);
+        let state = states.state(mailbox).await?;
+        let is_running = match &state.connection {
+            Connection::Active | Connection::OnTrial(_) => true,
+            Connection::AwaitingConsent | Connection::Blocked(_) | Connection::NeedsConsent(_) => {
+                false
+            }
+        };
+        let Some(seen) = state.grant_id.filter(|_| is_running) else {
             return Ok(());
         };
         if met_in.grant_id.as_ref() != Some(&seen) {
             return Ok(());
         }
+        let now = self.now();
         tracing::error!(mailbox.id = %mailbox, class = %reason.class, reply = reason.reply, "the mailbox is stopped");
-        let stopped = Connection::stopped(reason.class, reason.reply, self.clock.now());
-        if self
-            .states
-            .change(mailbox, &seen, &stopped)
-            .await
-            .map_err(unavailable)?
-        {
-            self.valve.close().await;
+        if matches!(state.connection, Connection::OnTrial(_)) {
+            states.probed(mailbox, &seen, now).await?;
+        }
+        let stopped = state.connection.met(reason.class, reason.reply, now);
+        if states.change(mailbox, &seen, &stopped).await? {
+            self.ports.close_valve().await;
         }
         Ok(())
     }
+}
+
+/// Whether the server speaks of the mailbox's pace, and not of one message or recipient.
+fn is_for_everybody(class: Class) -> bool {
+    matches!(
+        class,
+        Class::RateLimited | Class::QuotaDay | Class::QuotaTenant
+    )
 }

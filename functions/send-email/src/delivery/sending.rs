@@ -1,0 +1,308 @@
+//! From a claim to the server's answer.
+
+use common::class::{Class, Scope};
+use common::clock::Clock;
+use common::ledger::{HandOver, Key, Reason, Record, Worker};
+use common::mailbox::{MailboxState, MailboxStates};
+use common::message::{self, Message, MessageIdentity, SenderPolicy};
+use common::notification::{Notification, NotificationId};
+use common::pace::Permit;
+use common::route::Obstacle;
+use common::submission::{Envelope, Failure, Submission};
+use common::telemetry::chain;
+use jiff::SignedDuration;
+use lettre::Address;
+
+use super::pacing::Turn;
+use super::{Desk, Fate, Interrupted, ours};
+use crate::backoff;
+use crate::copy::Copy;
+use crate::line::{Line, Submits};
+use crate::ports::Ports;
+use crate::settlement::{End, Settlement, Trouble};
+
+/// A notification that says nothing of its end is worth sending for 13 days: SQS deletes it after 14.
+const WORTH_SENDING: SignedDuration = SignedDuration::from_hours(13 * 24);
+
+/// A notification under our claim.
+pub(super) struct Claimed<'a> {
+    pub(super) copy: &'a Copy,
+    pub(super) id: &'a NotificationId,
+    pub(super) key: &'a Key,
+    pub(super) worker: &'a Worker,
+    pub(super) record: Record,
+    pub(super) notification: &'a Notification,
+    /// The mailbox's state as it was when the copy was looked at.
+    pub(super) state: &'a MailboxState,
+}
+
+/// How an attempt ended, as far as the wire goes.
+enum Attempt {
+    /// It was not begun, and the notification is already dealt with.
+    NotBegun(Fate),
+    /// It was begun, and this is what the server made of it.
+    Made {
+        record: Box<Record>,
+        result: Result<Submission, Failure>,
+        turn: Turn,
+    },
+}
+
+impl<P: Ports> Desk<'_, P> {
+    /// Sends what is claimed.
+    pub(super) async fn send(
+        &self,
+        claimed: Claimed<'_>,
+        line: &mut impl Line,
+    ) -> Result<Fate, Interrupted> {
+        let Claimed {
+            copy,
+            id,
+            key,
+            record,
+            notification,
+            ..
+        } = &claimed;
+        if let Some(reason) = self.too_late(&claimed) {
+            return self.refuse(copy, id, key, record, reason).await;
+        }
+        let identity = MessageIdentity::derive(&self.settings.mailbox, id, record.first_attempt_at);
+        let composed =
+            message::compose(notification, &SenderPolicy::from(self.settings), &identity);
+        let message = match composed {
+            Ok(message) => message,
+            Err(error) => {
+                let reason = ours(error.class(), chain(&error), "compose");
+                return self.refuse(copy, id, key, record, reason).await;
+            }
+        };
+        let Some(envelope) = remaining(&message.envelope, record) else {
+            let reply = "every recipient is settled".to_owned();
+            let accepted = record.accepted(self.now(), reply, Vec::new(), None);
+            self.write(key, &accepted).await?;
+            return Ok(Fate::Settled);
+        };
+        let fate = match self.try_once(&claimed, &message, &envelope, line).await {
+            Ok(Attempt::NotBegun(fate)) => Ok(fate),
+            Ok(Attempt::Made {
+                record,
+                result,
+                turn,
+            }) => {
+                let claimed = Claimed {
+                    record: *record,
+                    ..claimed
+                };
+                self.settle(claimed, &message, result, turn).await
+            }
+            Err(interrupted) => Err(interrupted),
+        };
+        self.leave_trial().await;
+        fate
+    }
+
+    /// Why a notification is not sent any more, or not waited with.
+    fn too_late(&self, claimed: &Claimed<'_>) -> Option<Reason> {
+        let Claimed {
+            copy,
+            notification,
+            state,
+            ..
+        } = claimed;
+        let now = self.now();
+        let default_end = copy.first_enqueued_at().map(|first| first + WORTH_SENDING);
+        let end = notification.expires_at.or(default_end);
+        let is_ended = end.is_some_and(|end| end <= now);
+        if state.is_open() && is_ended {
+            let reply = "the time at which it was worth sending has passed".to_owned();
+            Some(ours(Class::Expired, reply, "claim"))
+        } else if !state.is_open() || copy.is_at_its_end(now) {
+            let reply = match state.connection.stop() {
+                Some(stop) => format!("the mailbox is stopped by {}: {}", stop.class, stop.reason),
+                None if state.is_open() => "SQS deletes a message after 14 days".to_owned(),
+                None if state.paused => "the mailbox is paused".to_owned(),
+                None => "nobody has consented yet".to_owned(),
+            };
+            Some(ours(Class::WaitedTooLong, reply, "claim"))
+        } else {
+            None
+        }
+    }
+
+    /// Waits for the message's turn, and submits it once.
+    async fn try_once(
+        &self,
+        claimed: &Claimed<'_>,
+        message: &Message,
+        envelope: &Envelope,
+        line: &mut impl Line,
+    ) -> Result<Attempt, Interrupted> {
+        let Claimed { copy, key, .. } = claimed;
+        let from = self.from(claimed.notification);
+        let mut record = claimed.record.clone();
+        let stand_back = async |record: &Record, wait| {
+            let fate = self.stand_back(key, record, wait).await?;
+            Ok(Attempt::NotBegun(fate))
+        };
+        let chance = self.ports.chance();
+        while self.has_time(copy) {
+            match self.outlook(copy, &from).await? {
+                Turn::Now | Turn::OnTrial => {}
+                Turn::After(wait) => {
+                    self.ports.wait(wait).await;
+                    continue;
+                }
+                Turn::Later(wait) => return stand_back(&record, wait).await,
+            }
+            if !self.lease().await? {
+                return stand_back(&record, backoff::for_a_connection(chance)).await;
+            }
+            let session = match line.open().await {
+                Ok(session) => session,
+                Err(obstacle) => {
+                    let trouble = Trouble {
+                        reason: met(&obstacle),
+                        retry_after: None,
+                    };
+                    let fate = self.put_off(claimed, &record, trouble, Vec::new()).await?;
+                    return Ok(Attempt::NotBegun(fate));
+                }
+            };
+            let state = self.ports.states().state(&self.settings.mailbox).await?;
+            if !self.may_begin(&state).await? {
+                return stand_back(&record, backoff::for_a_stopped_mailbox(chance)).await;
+            }
+            let taken_at = self.now();
+            let turn = self.take_turn(copy, &from).await?;
+            match turn {
+                Turn::Now | Turn::OnTrial => {}
+                Turn::After(_) | Turn::Later(_) => continue,
+            }
+            if record.attempts == claimed.record.attempts {
+                record = record.sending(claimed.worker, message.message_id.to_string());
+                self.write(key, &record).await?;
+            }
+            // A message that is begun later than its permit says would come too close to those behind it.
+            if self.now().duration_since(taken_at) <= Permit::USE {
+                let result = session
+                    .submit(envelope, &message.bytes, self.wire_deadline)
+                    .await;
+                return Ok(Attempt::Made {
+                    record: Box::new(record),
+                    result,
+                    turn,
+                });
+            }
+        }
+        stand_back(&record, backoff::for_the_next_worker(chance)).await
+    }
+
+    /// Draws the conclusions from what the server made of an attempt.
+    async fn settle(
+        &self,
+        claimed: Claimed<'_>,
+        message: &Message,
+        result: Result<Submission, Failure>,
+        turn: Turn,
+    ) -> Result<Fate, Interrupted> {
+        let Claimed {
+            copy,
+            id,
+            key,
+            record,
+            notification,
+            ..
+        } = &claimed;
+        let submission = match result {
+            Ok(submission) => submission,
+            Err(failure) => {
+                let diagnosis = failure.diagnosis();
+                let reason = ours(diagnosis.class, failure.to_string(), failure.stage.as_str());
+                if diagnosis.class.scope() == Scope::Message {
+                    return self.refuse(copy, id, key, record, reason).await;
+                }
+                let trouble = Trouble {
+                    reason,
+                    retry_after: diagnosis.retry_after,
+                };
+                return self.put_off(&claimed, record, trouble, Vec::new()).await;
+            }
+        };
+        let Settlement { settled, end } = Settlement::of(submission);
+        match end {
+            End::Complete { accepted, refused } => {
+                let is_proof = accepted.is_some();
+                let was_accepted = record
+                    .settled
+                    .iter()
+                    .chain(&settled)
+                    .any(|recipient| recipient.accepted);
+                let next = match refused {
+                    Some(reason) if !was_accepted => {
+                        record.refused(copy.id.clone(), reason, settled)
+                    }
+                    refused => {
+                        let reply = accepted.unwrap_or_else(|| "by an earlier attempt".to_owned());
+                        tracing::info!(
+                            notification.id = id.as_str(),
+                            message.id = %message.message_id,
+                            mailbox.id = %self.settings.mailbox,
+                            attempt = record.attempts,
+                            bytes = message.bytes.len(),
+                            reply,
+                            "the message was accepted"
+                        );
+                        let hand_over = refused.map(|reason| HandOver {
+                            reason,
+                            copy: copy.id.clone(),
+                            done: false,
+                        });
+                        record.accepted(self.ports.clock().now(), reply, settled, hand_over)
+                    }
+                };
+                self.write(key, &next).await?;
+                if is_proof {
+                    self.proved(notification, turn).await;
+                }
+                self.finish(copy, id, key, &next).await
+            }
+            End::Again(trouble) => self.put_off(&claimed, record, trouble, settled).await,
+            End::Unknown(reason) => {
+                let claimed = (*copy, *id, *key);
+                self.end_unknown(claimed, record, notification, reason, settled)
+                    .await
+            }
+        }
+    }
+
+    /// An accepted message ends the trial of its mailbox and of its From address.
+    async fn proved(&self, notification: &Notification, turn: Turn) {
+        self.pass_trial().await;
+        if turn == Turn::OnTrial {
+            let from = self.from(notification);
+            if let Err(error) = self.keeper().allowed(&from).await {
+                // The next message finds it out once more.
+                tracing::warn!(error = %chain(&error), "the end of a From address's trial is not recorded");
+            }
+        }
+    }
+
+    /// The From address of a notification, by which its breaker is kept.
+    pub(super) fn from(&self, notification: &Notification) -> String {
+        let from = notification.from.as_ref().map(|from| &from.email);
+        from.unwrap_or(&self.settings.address)
+            .as_str()
+            .to_ascii_lowercase()
+    }
+}
+
+/// The envelope without the recipients that an earlier attempt settled.
+fn remaining(envelope: &Envelope, record: &Record) -> Option<Envelope> {
+    let open = |address: &&Address| !record.is_settled(address.as_ref());
+    let recipients: Vec<_> = envelope.to().iter().filter(open).cloned().collect();
+    Envelope::new(envelope.from().cloned(), recipients).ok()
+}
+
+fn met(obstacle: &Obstacle) -> Reason {
+    ours(obstacle.class, obstacle.reason.clone(), "connect")
+}

@@ -1,0 +1,54 @@
+//! What the deliveries of a batch need of the outside, for one mailbox.
+
+use std::future::Future;
+use std::time::Duration;
+
+use common::chance::Chance;
+use common::clock::Clock;
+use common::ledger::LedgerStore;
+use common::mailbox::MailboxStates;
+use common::pace::PaceStore;
+
+use crate::copy::Copy;
+
+/// The outside, as a delivery sees it.
+pub(crate) trait Ports: Sync {
+    /// The ledger.
+    fn ledger(&self) -> &impl LedgerStore;
+
+    /// The states of mailboxes.
+    fn states(&self) -> &impl MailboxStates;
+
+    /// The paces of mailboxes.
+    fn paces(&self) -> &impl PaceStore;
+
+    /// The time.
+    fn clock(&self) -> &impl Clock;
+
+    /// Chance, for jitter.
+    fn chance(&self) -> &impl Chance;
+
+    /// Lets time pass.
+    fn wait(&self, wait: Duration) -> impl Future<Output = ()> + Send;
+
+    /// Puts a body on the failed queue, with attributes.
+    fn set_aside(
+        &self,
+        body: &str,
+        attributes: &[(&str, &str)],
+    ) -> impl Future<Output = Result<(), String>> + Send;
+
+    /// Puts a body on the mailbox's own queue, with attributes, to be seen after a while.
+    fn put_again(
+        &self,
+        body: &str,
+        attributes: &[(&str, &str)],
+        wait: Duration,
+    ) -> impl Future<Output = Result<(), String>> + Send;
+
+    /// Hides a copy for a while. What fails here comes back when its first hiding ends.
+    fn hide(&self, copy: &Copy, wait: Duration) -> impl Future<Output = ()> + Send;
+
+    /// Closes the valve of the mailbox. It is an economy: what fails here is made good by the next tick.
+    fn close_valve(&self) -> impl Future<Output = ()> + Send;
+}
