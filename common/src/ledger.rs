@@ -139,6 +139,9 @@ pub const LEASE_GRACE: SignedDuration = SignedDuration::from_secs(60);
 /// How long a record is kept after its last write.
 pub const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// How much of a record its recipients' outcomes take, in octets. DynamoDB takes items of 400 KB.
+pub const OUTCOMES: usize = 64 * 1024;
+
 /// What a worker may do with a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
@@ -325,6 +328,7 @@ impl Record {
     fn settle(&self, settled: Vec<RecipientOutcome>) -> Self {
         let mut record = self.clone();
         record.settled.extend(settled);
+        shorten(&mut record.settled);
         record
     }
 
@@ -334,6 +338,26 @@ impl Record {
             state,
             ..self.clone()
         }
+    }
+}
+
+/// Cuts replies so that the outcomes of a message to many take no more than [`OUTCOMES`]. The code, which comes
+/// first, always stays; so do the addresses, which for 1000 recipients take 300 KB at the very most.
+fn shorten(settled: &mut [RecipientOutcome]) {
+    /// What JSON adds to an outcome.
+    const FORM: usize = 48;
+    let fixed: usize = settled
+        .iter()
+        .map(|recipient| recipient.address.len() + FORM)
+        .sum();
+    let replies: usize = settled.iter().map(|recipient| recipient.reply.len()).sum();
+    if fixed + replies <= OUTCOMES {
+        return;
+    }
+    let each = OUTCOMES.saturating_sub(fixed) / settled.len().max(1);
+    for recipient in settled {
+        let end = recipient.reply.floor_char_boundary(each.max("250".len()));
+        recipient.reply.truncate(end);
     }
 }
 

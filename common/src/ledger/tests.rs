@@ -210,3 +210,34 @@ fn a_record_survives_its_stored_form() {
         record
     );
 }
+
+#[test]
+fn the_outcomes_of_many_recipients_fit_their_room_and_keep_their_codes() {
+    let outcome = |number: usize, accepted| RecipientOutcome {
+        address: format!("recipient-{number:04}@branch.fabrikam.com"),
+        accepted,
+        reply: if accepted {
+            "250 2.1.5 Recipient OK".to_owned()
+        } else {
+            format!("550 5.1.10 {}", "ü".repeat(2000))
+        },
+    };
+    let size = |record: &Record| serde_json::to_string(&record.settled).unwrap().len();
+    let settled = (0..500).map(|number| outcome(number, number % 2 == 0));
+    let record = first().put_off(at(1), settled.collect());
+    assert!(size(&record) <= OUTCOMES, "{}", size(&record));
+    assert!(record.settled.iter().all(|recipient| {
+        let code = if recipient.accepted { "250" } else { "550" };
+        recipient.reply.starts_with(code)
+    }));
+
+    let few = first().put_off(at(1), vec![outcome(1, false)]);
+    assert_eq!(few.settled[0].reply.len(), "550 5.1.10 ".len() + 4000);
+
+    let longest = |number: usize| RecipientOutcome {
+        address: format!("{number:04}{}", "a".repeat(250)),
+        ..outcome(number, false)
+    };
+    let record = first().put_off(at(1), (0..1000).map(longest).collect());
+    assert!(size(&record) < 320_000, "{}", size(&record));
+}

@@ -32,6 +32,12 @@ pub(crate) fn for_a_stopped_mailbox(chance: &impl Chance) -> Duration {
     chance.between(Duration::from_secs(60), Duration::from_secs(120))
 }
 
+/// The wait of a notification when something of ours did not answer. How often the copy was received says nothing of
+/// it: most receives are of copies that had to wait.
+pub(crate) fn after_our_own_trouble(chance: &impl Chance) -> Duration {
+    chance.between(Duration::from_secs(10), Duration::from_secs(60))
+}
+
 /// The wait of a notification that was not begun, because the invocation is about to end.
 pub(crate) fn for_the_next_worker(chance: &impl Chance) -> Duration {
     chance.between(Duration::ZERO, Duration::from_secs(5))

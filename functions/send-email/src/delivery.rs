@@ -9,7 +9,7 @@ mod endings;
 mod pacing;
 mod sending;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::class::Class;
@@ -59,6 +59,8 @@ pub(crate) struct Desk<'a, P> {
     has_lease: AtomicBool,
     /// Whether it has the trial of the mailbox.
     has_trial: AtomicBool,
+    /// Whether there is no way to the server for now, so that nothing else of the batch need try it.
+    is_cut_off: AtomicBool,
 }
 
 /// Why a copy goes back although nothing is known against it.
@@ -105,6 +107,7 @@ impl<'a, P: Ports> Desk<'a, P> {
             wire_deadline,
             has_lease: AtomicBool::new(false),
             has_trial: AtomicBool::new(false),
+            is_cut_off: AtomicBool::new(false),
         }
     }
 
@@ -134,7 +137,7 @@ impl<'a, P: Ports> Desk<'a, P> {
                 Interrupted::Overtaken => Fate::PutBack(backoff::for_the_next_worker(chance)),
                 Interrupted::Unavailable(error) => {
                     tracing::warn!(copy.id, error, "the notification is put back");
-                    Fate::PutBack(backoff::after_attempt(copy.receives, None, chance))
+                    Fate::PutBack(backoff::after_our_own_trouble(chance))
                 }
             })
     }
@@ -183,11 +186,13 @@ impl<'a, P: Ports> Desk<'a, P> {
         let is_somebody_elses_trial =
             matches!(state.connection, Connection::OnTrial(_)) && state.is_tried(now);
         let may_begin = state.is_open() && !is_somebody_elses_trial;
-        if may_begin || copy.is_overdue(now) {
-            self.attempt(copy, line, &state).await
-        } else {
-            let chance = self.ports.chance();
+        let chance = self.ports.chance();
+        if !may_begin && !copy.is_overdue(now) {
             Ok(Fate::PutBack(backoff::for_a_stopped_mailbox(chance)))
+        } else if self.is_cut_off.load(Ordering::Relaxed) {
+            Ok(Fate::PutBack(backoff::after_our_own_trouble(chance)))
+        } else {
+            self.attempt(copy, line, &state).await
         }
     }
 

@@ -1,5 +1,7 @@
 //! From a claim to the server's answer.
 
+use std::sync::atomic::Ordering;
+
 use common::class::{Class, Scope};
 use common::clock::Clock;
 use common::ledger::{HandOver, Key, Reason, Record, Worker};
@@ -160,6 +162,7 @@ impl<P: Ports> Desk<'_, P> {
             let session = match line.open().await {
                 Ok(session) => session,
                 Err(obstacle) => {
+                    self.is_cut_off.store(true, Ordering::Relaxed);
                     let trouble = Trouble {
                         reason: met(&obstacle),
                         retry_after: None,
@@ -249,6 +252,7 @@ impl<P: Ports> Desk<'_, P> {
                             mailbox.id = %self.settings.mailbox,
                             attempt = record.attempts,
                             bytes = message.bytes.len(),
+                            receives = copy.receives,
                             reply,
                             "the message was accepted"
                         );

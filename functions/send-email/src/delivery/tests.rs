@@ -274,6 +274,35 @@ async fn a_write_whose_answer_is_lost_is_ours_all_the_same() {
 }
 
 #[tokio::test]
+async fn our_own_trouble_is_a_short_wait_however_often_the_copy_came() {
+    let world = World::new();
+    world.calls.break_after(0);
+    let mut copy = world.copy("1", BODY);
+    copy.receives = 900;
+    let Fate::PutBack(wait) = world.deliver(&copy).await else {
+        panic!("the copy is gone")
+    };
+    assert!((10..=60).contains(&wait.as_secs()), "{wait:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_reached_is_tried_once_a_batch() {
+    let world = World::new().told([Act::NoWay(Class::Network)]);
+    let copies: Vec<_> = (0..10)
+        .map(|number| {
+            let body = BODY.replace("invoice-1", &format!("invoice-{number}"));
+            world.copy(&number.to_string(), &body)
+        })
+        .collect();
+    let desk = world.desk();
+    let answer = crate::handler::deliver(&copies, &desk, &mut world.server.clone()).await;
+    assert_eq!(answer.batch_item_failures.len(), 10);
+    let made = world.calls.made();
+    let opened = made.iter().filter(|call| call.starts_with("open")).count();
+    assert_eq!(opened, 1, "{made:?}");
+}
+
+#[tokio::test]
 async fn two_workers_at_once_send_one_mail() {
     let world = World::new();
     let (one, other) = (world.copy("1", BODY), world.copy("2", BODY));
