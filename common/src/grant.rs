@@ -117,6 +117,10 @@ impl TokenSet {
     /// check and the provider's.
     pub const LEEWAY: SignedDuration = SignedDuration::from_mins(5);
 
+    /// A token that is older than this is renewed however long it still lives: a provider forgets a refresh token
+    /// that nobody uses.
+    pub const KEEP_ALIVE: SignedDuration = SignedDuration::from_hours(24);
+
     /// Whether the token has enough life to begin a session with.
     ///
     /// A token that never lived twice the leeway counts as fresh for the first half of its life.
@@ -127,11 +131,12 @@ impl TokenSet {
     }
 
     /// Whether the token should be renewed: it has less left than 30 minutes, or than half of its life
-    /// when that is shorter.
+    /// when that is shorter, or it is a day old.
     #[must_use]
     pub fn is_due(&self, now: Timestamp) -> bool {
         let half = self.expires_at.duration_since(self.obtained_at) / 2;
         self.expires_at.duration_since(now) < Self::MARGIN.min(half)
+            || now.duration_since(self.obtained_at) >= Self::KEEP_ALIVE
     }
 
     /// Whether this token comes from `grant` as it stands now.
@@ -238,6 +243,13 @@ mod tests {
         let at = |seconds| Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds);
         assert!(!tokens.is_due(at(30)) && tokens.is_due(at(31)));
         assert!(tokens.is_fresh(at(29)) && !tokens.is_fresh(at(30)));
+    }
+
+    #[test]
+    fn a_token_that_lives_for_weeks_is_renewed_every_day() {
+        let tokens = tokens(SignedDuration::from_hours(24 * 30));
+        let at = |hours| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
+        assert!(!tokens.is_due(at(23)) && tokens.is_due(at(24)));
     }
 
     #[test]

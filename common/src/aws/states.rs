@@ -12,8 +12,8 @@ use super::boxed;
 use crate::class::Class;
 use crate::grant::{Account, GrantId};
 use crate::mailbox::{
-    Connection, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, Seen, StateUnavailable,
-    Stop, Trial,
+    Connection, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, Renewal, Seen,
+    StateUnavailable, Stop, Trial,
 };
 
 /// The states in the stack's table.
@@ -41,6 +41,10 @@ enum Condition<'a> {
     TriedBy(&'a str),
     /// It is not paused.
     NotPaused,
+    /// Nobody else renews it at this time.
+    NotRenewed(&'a Renewal, Timestamp),
+    /// This visit has it in hand.
+    RenewedBy(&'a Renewal),
 }
 
 impl Condition<'_> {
@@ -55,6 +59,18 @@ impl Condition<'_> {
             Self::Grant(Some(grant)) => {
                 (GRANT.to_owned(), vec![(":seen_grant", grant.to_string())])
             }
+            // One's own hold counts as free: the answer to a first try may have been lost.
+            Self::NotRenewed(renewal, now) => (
+                "attribute_not_exists(renewing_until) OR renewing_until <= :now OR renewing_by = :me".to_owned(),
+                vec![
+                    (":now", seconds(now)),
+                    (":me", renewal.by.clone()),
+                ],
+            ),
+            Self::RenewedBy(renewal) => (
+                "renewing_by = :me".to_owned(),
+                vec![(":me", renewal.by.clone())],
+            ),
             Self::Refresh(seen) => {
                 let grant = (":seen_grant", seen.grant.to_string());
                 match seen.refreshed_at {
@@ -234,6 +250,43 @@ impl MailboxStates for States {
             .await
     }
 
+    async fn begin_renewal(
+        &self,
+        mailbox: &MailboxId,
+        renewal: &Renewal,
+        now: Timestamp,
+    ) -> Result<bool, StateUnavailable> {
+        let changes = vec![
+            ("renewing_by", text(&renewal.by)),
+            ("renewing_until", text(&seconds(renewal.until))),
+        ];
+        self.update(mailbox, Condition::NotRenewed(renewal, now), changes)
+            .await
+    }
+
+    async fn end_renewal(
+        &self,
+        mailbox: &MailboxId,
+        renewal: &Renewal,
+    ) -> Result<(), StateUnavailable> {
+        let over = text(&seconds(Timestamp::UNIX_EPOCH));
+        let changes = vec![("renewing_until", over)];
+        self.update(mailbox, Condition::RenewedBy(renewal), changes)
+            .await
+            .map(|_| ())
+    }
+
+    async fn put_off(
+        &self,
+        mailbox: &MailboxId,
+        seen: &GrantId,
+        until: Timestamp,
+    ) -> Result<bool, StateUnavailable> {
+        let changes = vec![("renew_not_before", text(&until.to_string()))];
+        self.update(mailbox, Condition::Grant(Some(seen)), changes)
+            .await
+    }
+
     async fn take_trial(
         &self,
         mailbox: &MailboxId,
@@ -358,6 +411,7 @@ fn read(item: &HashMap<String, AttributeValue>) -> MailboxState {
             .get("token_bytes")
             .and_then(|value| value.as_n().ok()?.parse().ok()),
         probed_at: time("probed_at"),
+        renew_not_before: time("renew_not_before"),
     }
 }
 

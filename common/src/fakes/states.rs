@@ -8,14 +8,15 @@ use jiff::Timestamp;
 use super::{Calls, lock, turn};
 use crate::grant::{Account, GrantId};
 use crate::mailbox::{
-    Connection, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, Seen, StateUnavailable,
-    Trial,
+    Connection, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, Renewal, Seen,
+    StateUnavailable, Trial,
 };
 
 /// The states of mailboxes in memory.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStates {
     states: Arc<Mutex<HashMap<MailboxId, MailboxState>>>,
+    renewals: Arc<Mutex<HashMap<MailboxId, Renewal>>>,
     /// What was asked.
     pub calls: Calls,
 }
@@ -151,6 +152,46 @@ impl MailboxStates for MemoryStates {
     ) -> Result<bool, StateUnavailable> {
         self.within("probed", mailbox, of(seen), |state| {
             state.probed_at = Some(now);
+        })
+        .await
+    }
+
+    async fn begin_renewal(
+        &self,
+        mailbox: &MailboxId,
+        renewal: &Renewal,
+        now: Timestamp,
+    ) -> Result<bool, StateUnavailable> {
+        self.note("begin renewal", mailbox).await?;
+        let mut renewals = lock(&self.renewals);
+        let is_free = renewals.get(mailbox).is_none_or(|held| held.until <= now);
+        if is_free {
+            renewals.insert(mailbox.clone(), renewal.clone());
+        }
+        Ok(is_free)
+    }
+
+    async fn end_renewal(
+        &self,
+        mailbox: &MailboxId,
+        renewal: &Renewal,
+    ) -> Result<(), StateUnavailable> {
+        self.note("end renewal", mailbox).await?;
+        let mut renewals = lock(&self.renewals);
+        if renewals.get(mailbox) == Some(renewal) {
+            renewals.remove(mailbox);
+        }
+        Ok(())
+    }
+
+    async fn put_off(
+        &self,
+        mailbox: &MailboxId,
+        seen: &GrantId,
+        until: Timestamp,
+    ) -> Result<bool, StateUnavailable> {
+        self.within("put off", mailbox, of(seen), |state| {
+            state.renew_not_before = Some(until);
         })
         .await
     }

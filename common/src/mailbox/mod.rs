@@ -14,5 +14,6 @@ pub use self::id::{InvalidMailboxId, MailboxId};
 pub use self::scopes::{InvalidScopes, Scopes};
 pub use self::settings::{Activate, Fault, InvalidSettings, Settings, SmtpServer, Tenant};
 pub use self::state::{
-    Connection, MailboxState, MailboxStates, Pause, Refreshed, Seen, StateUnavailable, Stop, Trial,
+    Connection, MailboxState, MailboxStates, Pause, Refreshed, Renewal, Seen, StateUnavailable,
+    Stop, Trial,
 };

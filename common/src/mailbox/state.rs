@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::MailboxId;
 use crate::class::Class;
+use crate::digest;
 use crate::grant::{Account, GrantId, TokenSet};
 
 /// Everything that is known of a mailbox's condition.
@@ -36,6 +37,8 @@ pub struct MailboxState {
     pub token_bytes: Option<u64>,
     /// When it was last tried whether a stopped mailbox can go on.
     pub probed_at: Option<Timestamp>,
+    /// Before this the provider is not asked for tokens again, because it has asked to wait.
+    pub renew_not_before: Option<Timestamp>,
 }
 
 /// Whether a mailbox can send.
@@ -211,6 +214,28 @@ pub struct Seen<'a> {
     pub refreshed_at: Option<Timestamp>,
 }
 
+/// A visit's hold on the renewal of a mailbox's token, for a minute at the most. It saves calls and
+/// protects nothing: the vault decides which of two renewals counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renewal {
+    /// The visit.
+    pub by: String,
+    /// When the hold ends by itself.
+    pub until: Timestamp,
+}
+
+impl Renewal {
+    /// A hold of a minute, which is longer than any renewal takes.
+    #[must_use]
+    pub fn from(now: Timestamp) -> Self {
+        const LENGTH: SignedDuration = SignedDuration::from_secs(60);
+        Self {
+            by: digest::random_hex::<8>(),
+            until: now.saturating_add(LENGTH).unwrap_or(now),
+        }
+    }
+}
+
 /// What a consent or a refresh learned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refreshed {
@@ -297,6 +322,29 @@ pub trait MailboxStates: Sync {
         mailbox: &MailboxId,
         seen: &GrantId,
         now: Timestamp,
+    ) -> impl Future<Output = Result<bool, StateUnavailable>> + Send;
+
+    /// Takes the renewal of a mailbox in hand at `now`; answers whether nobody else has.
+    fn begin_renewal(
+        &self,
+        mailbox: &MailboxId,
+        renewal: &Renewal,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, StateUnavailable>> + Send;
+
+    /// Gives the renewal of a mailbox out of hand, unless somebody else has it by now.
+    fn end_renewal(
+        &self,
+        mailbox: &MailboxId,
+        renewal: &Renewal,
+    ) -> impl Future<Output = Result<(), StateUnavailable>> + Send;
+
+    /// Records until when the provider is not to be asked again, unless another grant came in between.
+    fn put_off(
+        &self,
+        mailbox: &MailboxId,
+        seen: &GrantId,
+        until: Timestamp,
     ) -> impl Future<Output = Result<bool, StateUnavailable>> + Send;
 
     /// Takes the trial of a mailbox for a worker that must have ended by `until`, unless another has it at `now`;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use oauth2::{ErrorResponse, RequestTokenError};
 use serde::{Deserialize, Serialize};
 
+use super::advice::advice;
 use super::http::{HttpError, Meta};
 use crate::class::Class;
 
@@ -73,11 +74,14 @@ impl fmt::Display for Refusal {
         for code in &self.error_codes {
             write!(f, " AADSTS{code}")?;
         }
+        if let Some(advice) = self.advice() {
+            write!(f, ": {advice}")?;
+        }
         if let Some(id) = &self.correlation_id {
-            write!(f, ", correlation id {}", plain(id))?;
+            write!(f, "; correlation id {}", plain(id))?;
         }
         if let Some(id) = &self.trace_id {
-            write!(f, ", trace id {}", plain(id))?;
+            write!(f, "; trace id {}", plain(id))?;
         }
         Ok(())
     }
@@ -128,6 +132,12 @@ impl TokenFailure {
 }
 
 impl Refusal {
+    /// What a person does about it, by the first of its numbers that is known.
+    #[must_use]
+    pub fn advice(&self) -> Option<&'static str> {
+        self.error_codes.iter().copied().find_map(advice)
+    }
+
     /// What follows from the refusal; `None` when time will heal it.
     fn class(&self, status: Option<u16>) -> Option<Class> {
         if status.is_some_and(|status| status == 429 || status >= 500) {

@@ -5,7 +5,9 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use oauth2::http::header::RETRY_AFTER;
+use jiff::fmt::rfc2822;
+use oauth2::http::HeaderMap;
+use oauth2::http::header::{DATE, HeaderName, RETRY_AFTER};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use rustls::ClientConfig;
 use serde_json::Value;
@@ -89,13 +91,10 @@ impl Http {
     ) -> Result<HttpResponse, HttpError> {
         let request = reqwest::Request::try_from(request).map_err(unreachable)?;
         let response = self.0.execute(request).await.map_err(unreachable)?;
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let retry_after = retry_after(response.headers());
         *meta.lock().unwrap_or_else(PoisonError::into_inner) = Meta {
             status: Some(response.status().as_u16()),
-            retry_after: retry_after.map(Duration::from_secs),
+            retry_after,
         };
         let mut answer = HttpResponse::default();
         *answer.status_mut() = response.status();
@@ -138,6 +137,19 @@ async fn body(mut response: reqwest::Response) -> Result<Vec<u8>, HttpError> {
     Ok(body)
 }
 
+/// How long the provider asks us to wait (RFC 9110 §10.2.3): seconds, or a time, which is counted from the
+/// provider's own.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: HeaderName| Some(headers.get(name)?.to_str().ok()?.trim());
+    let wait = text(RETRY_AFTER)?;
+    if let Ok(seconds) = wait.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let [then, now] = [wait, text(DATE)?].map(|time| rfc2822::parse(time).ok());
+    let wait = then?.timestamp().duration_since(now?.timestamp());
+    Duration::try_from(wait).ok()
+}
+
 /// What happened on the way, without the URL, which may carry a code.
 fn unreachable(error: reqwest::Error) -> HttpError {
     HttpError::Unreachable(match () {
@@ -145,4 +157,24 @@ fn unreachable(error: reqwest::Error) -> HttpError {
         () if error.is_connect() => "cannot be connected to",
         () => "did not complete its answer",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_given_in_seconds_or_as_a_time() {
+        let wait = |retry_after: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, retry_after.parse().expect("a header"));
+            let date = "Mon, 01 Mar 2027 12:00:00 GMT".parse().expect("a header");
+            headers.insert(DATE, date);
+            super::retry_after(&headers).map(|wait| wait.as_secs())
+        };
+        assert_eq!(wait(" 120 "), Some(120));
+        assert_eq!(wait("Mon, 01 Mar 2027 12:05:00 GMT"), Some(300));
+        assert_eq!(wait("Mon, 01 Mar 2027 11:55:00 GMT"), None);
+        assert_eq!(wait("soon"), None);
+    }
 }

@@ -4,6 +4,7 @@
 //! HTTPS and reads no more than 64 KiB. What comes back is either [`IssuedTokens`] or a
 //! [`TokenFailure`] that says what to do next. No error carries a body, a token or a URL.
 
+mod advice;
 mod authorize;
 mod failure;
 mod http;
@@ -25,6 +26,7 @@ use oauth2::{
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use self::advice::advice;
 pub use self::authorize::{Authorization, admin_consent_url};
 pub use self::failure::{Refusal, TokenFailure};
 use self::http::{Call, Meta};

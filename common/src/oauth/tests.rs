@@ -68,7 +68,7 @@ fn a_refusal_names_what_support_asks_for_and_quotes_nothing_else() {
     let shown = failure(400, refusal("invalid_grant", Some("token_expired"))).to_string();
     assert_eq!(
         shown,
-        "the provider refused: invalid_grant (token_expired) AADSTS50173, correlation id c-1, trace id t-1"
+        "the provider refused: invalid_grant (token_expired) AADSTS50173: the grant was revoked, as a reset of the account's password by an administrator does; sign in again; correlation id c-1; trace id t-1"
     );
 }
 

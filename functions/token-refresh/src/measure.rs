@@ -14,8 +14,9 @@ pub(crate) fn visited(
 ) -> Measurement {
     let health = Health::of(state, settings, now);
     let (needs_consent, blocked) = match state.connection {
-        Connection::AwaitingConsent | Connection::Active | Connection::OnTrial(_) => (0, 0),
-        Connection::Blocked(_) => (0, 1),
+        Connection::AwaitingConsent | Connection::Active => (0, 0),
+        // A trial is under way because the server refuses; only its good end is the end of that.
+        Connection::OnTrial(_) | Connection::Blocked(_) => (0, 1),
         Connection::NeedsConsent(_) => (1, 0),
     };
     let token_bytes = health

@@ -10,11 +10,13 @@ use common::class::Class;
 use common::clock::Clock;
 use common::grant::{Grant, IssuedTokens, TokenSet};
 use common::mailbox::{
-    Activate, Connection, MailboxState, MailboxStates, Pause, Refreshed, Settings, StateUnavailable,
+    Activate, Connection, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, Renewal,
+    Settings, StateUnavailable,
 };
 use common::oauth::TokenFailure;
 use common::route::Obstacle;
 use common::secret::AccessToken;
+use common::telemetry::chain;
 use common::vault::{Current, SecretStore, Vault, VaultError, Version};
 use serde::Serialize;
 
@@ -59,10 +61,22 @@ pub(crate) enum Found {
     Fresh,
     /// The access token was renewed, by this visit or by another that overlapped.
     Refreshed,
-    /// The provider does not answer; the next visit tries again.
+    /// Another visit is renewing the access token at this moment.
+    InHand,
+    /// The provider does not answer, or has asked to wait; a later visit tries again.
     Unavailable,
     /// The provider refuses, and a person has to act.
     Refused,
+}
+
+/// Who renews.
+enum InHand {
+    /// This visit.
+    Ours,
+    /// Another visit.
+    Others,
+    /// Both, because this one cannot wait.
+    Both,
 }
 
 /// Why a visit could not be made.
@@ -112,7 +126,25 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Visitor<S, M, P, C
             Some(tokens) if !self.is_due(&grant.value, &tokens, &state, occasion) => {
                 (Found::Fresh, Some(tokens.value))
             }
-            tokens => self.renew(settings, &grant, tokens, &state).await?,
+            _ if state
+                .renew_not_before
+                .is_some_and(|at| self.clock.now() < at) =>
+            {
+                (Found::Unavailable, None)
+            }
+            tokens => {
+                let hold = Renewal::from(self.clock.now());
+                let renewal = self.renew(settings, &grant, tokens, &state);
+                match self.in_hand(mailbox, &hold, occasion).await? {
+                    InHand::Others => (Found::InHand, None),
+                    InHand::Ours => {
+                        let renewed = renewal.await;
+                        self.out_of_hand(mailbox, &hold).await;
+                        renewed?
+                    }
+                    InHand::Both => renewal.await?,
+                }
+            }
         };
         if let Some(tokens) = &tokens {
             self.record(settings, &grant.value, tokens, found).await?;
@@ -120,8 +152,33 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Visitor<S, M, P, C
         Ok((found, self.states.state(mailbox).await?))
     }
 
+    /// Takes the renewal in hand, unless another visit has. The schedule leaves it to that one then; somebody who
+    /// complains cannot wait, and renews as well.
+    async fn in_hand(
+        &self,
+        mailbox: &MailboxId,
+        renewal: &Renewal,
+        occasion: &Occasion,
+    ) -> Result<InHand, StateUnavailable> {
+        let now = self.clock.now();
+        if self.states.begin_renewal(mailbox, renewal, now).await? {
+            return Ok(InHand::Ours);
+        }
+        Ok(match occasion {
+            Occasion::Tick => InHand::Others,
+            Occasion::Stale(_) => InHand::Both,
+        })
+    }
+
+    /// Lets others renew again. What fails here ends by itself, with the hold.
+    async fn out_of_hand(&self, mailbox: &MailboxId, renewal: &Renewal) {
+        if let Err(error) = self.states.end_renewal(mailbox, renewal).await {
+            tracing::warn!(mailbox.id = %mailbox, error = %chain(&error), "the hold on the renewal is left to end by itself");
+        }
+    }
+
     /// Whether the token is to be renewed. Somebody's complaint counts only about the token that is
-    /// current; and what only a renewal can heal is tried by one.
+    /// current; and what only a renewal can heal is tried by one, at growing waits and by nothing else.
     fn is_due(
         &self,
         grant: &Grant,
@@ -135,9 +192,11 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Visitor<S, M, P, C
             Occasion::Stale(version) => *version == tokens.version,
         };
         complained_of
-            || !tokens.value.is_of(grant)
-            || tokens.value.is_due(now)
-            || (asks_for_renewal(&state.connection) && state.is_probe_due(now))
+            || if asks_for_renewal(&state.connection) {
+                state.is_probe_due(now)
+            } else {
+                !tokens.value.is_of(grant) || tokens.value.is_due(now)
+            }
     }
 
     /// Writes a grant into the state that does not know it: its consent was stored, and then something

@@ -1,12 +1,19 @@
 //! The renewal of a token, and what follows from a refusal.
 
+use std::time::Duration;
+
 use common::clock::Clock;
 use common::grant::{Grant, IssuedTokens, TokenSet};
 use common::mailbox::{Connection, Health, MailboxId, MailboxState, MailboxStates, Seen, Settings};
 use common::oauth::TokenFailure;
 use common::vault::{Current, Promotion, SecretStore, VaultError, Version};
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Found, Provider, VisitError, Visitor};
+
+/// The longest wait that a provider is granted. Half of the time in which a token is due, so that a provider that
+/// overstates its trouble ends no token.
+const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 
 /// What the provider issued, and the grant that it was issued from.
 type Issued = Result<(Grant, IssuedTokens), TokenFailure>;
@@ -120,8 +127,11 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Visitor<S, M, P, C
     ) -> Result<Found, VisitError> {
         let mailbox = &settings.mailbox;
         let class = match failure {
-            TokenFailure::Unavailable { .. } => {
+            TokenFailure::Unavailable { retry_after, .. } => {
                 tracing::warn!(mailbox.id = %mailbox, reason = %failure, "the token could not be renewed yet");
+                if let Some(wait) = *retry_after {
+                    self.put_off(mailbox, &grant.value, wait).await?;
+                }
                 return Ok(Found::Unavailable);
             }
             TokenFailure::Refused { .. } | TokenFailure::Unusable { .. } => failure.class(),
@@ -141,6 +151,23 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Visitor<S, M, P, C
         }
         tracing::error!(mailbox.id = %mailbox, class = %class, reason = %failure, "the provider refuses to renew the token");
         Ok(Found::Refused)
+    }
+
+    /// Asks the provider for nothing as long as it wants, but no longer than a token can wait.
+    async fn put_off(
+        &self,
+        mailbox: &MailboxId,
+        grant: &Grant,
+        wait: Duration,
+    ) -> Result<(), VisitError> {
+        let wait = SignedDuration::try_from(wait.min(LONGEST_WAIT)).unwrap_or_default();
+        let until = self
+            .clock
+            .now()
+            .saturating_add(wait)
+            .unwrap_or(Timestamp::MAX);
+        self.states.put_off(mailbox, &grant.grant_id, until).await?;
+        Ok(())
     }
 
     fn announce_end_of_client_secret(&self, settings: &Settings, state: &MailboxState) {

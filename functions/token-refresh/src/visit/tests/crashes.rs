@@ -48,7 +48,7 @@ async fn scene(name: &str) -> World {
                 world.next_tick().await;
             }
             world.issuer.inner().refuses = None;
-            world.pass(5);
+            world.pass(60);
         }
         _ => {
             world.pass(50);

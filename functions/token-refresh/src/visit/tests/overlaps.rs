@@ -71,21 +71,53 @@ async fn tick(world: World) {
 
 #[tokio::test]
 async fn of_two_visits_the_later_refresh_wins_and_no_token_is_lost() {
-    every_order(due, tick, tick, async |world, place| {
+    let one_line = async |world: &World, place: &str| {
         world.assert_sends("g-1", place).await;
         let (grant, tokens) = (world.grant().await, world.tokens().await.value);
         assert_eq!(grant.seq, tokens.seq, "{place}");
         assert!((1..=2).contains(&grant.seq), "{place}");
-    })
-    .await;
+    };
+    every_order(due, tick, tick, one_line).await;
+    every_order(due, tick, complain, one_line).await;
+    every_order(due, complain, complain, one_line).await;
+}
+
+/// A visit by somebody whose token was refused.
+async fn complain(world: World) {
+    let seen = world.tokens().await.version;
+    world.visit(Occasion::Stale(seen)).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_schedule_leaves_a_renewal_to_the_visit_that_has_it_in_hand() {
+    let world = due().await;
+    let mut visit = pin!(world.visit(Occasion::Tick));
+    while world.count("redeem") == 0 {
+        assert!(!go(visit.as_mut(), 1));
+    }
+    assert_eq!(world.tick().await, Found::InHand);
+    assert_eq!(visit.await.unwrap().0, Found::Refreshed);
+    assert_eq!(world.tick().await, Found::Fresh);
+    assert_eq!(world.count("redeem"), 1);
+    world.assert_sends("g-1", "").await;
+}
+
+#[tokio::test]
+async fn a_visit_that_is_lost_keeps_nobody_from_renewing_at_the_next_tick() {
+    let world = due().await;
+    {
+        let mut visit = pin!(world.visit(Occasion::Tick));
+        while world.count("redeem") == 0 {
+            assert!(!go(visit.as_mut(), 1));
+        }
+    }
+    assert_eq!(world.tick().await, Found::InHand);
+    assert_eq!(world.next_tick().await, Found::Refreshed);
+    world.assert_sends("g-1", "").await;
 }
 
 #[tokio::test]
 async fn two_complaints_about_one_token_end_in_one_that_is_current() {
-    let complain = async |world: World| {
-        let seen = world.tokens().await.version;
-        world.visit(Occasion::Stale(seen)).await.unwrap();
-    };
     every_order(
         World::connected,
         complain,
@@ -107,7 +139,7 @@ async fn a_stale_refusal_stops_nobody_while_another_visit_renews() {
         world.issuer.inner().revokes_used = true;
         world
     };
-    every_order(strict, tick, tick, async |world, place| {
+    every_order(strict, tick, complain, async |world, place| {
         world.assert_sends("g-1", place).await;
     })
     .await;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use common::class::Class;
 use common::clock::{Clock, FixedClock};
@@ -39,6 +40,8 @@ pub(crate) struct Inner {
     pub(crate) refuses: Option<(Class, &'static str)>,
     /// Whether it cannot be reached.
     pub(crate) is_down: bool,
+    /// How long it asks to wait while it is down.
+    pub(crate) retry_after: Option<Duration>,
     /// What stands in the way to the mail server.
     pub(crate) obstacle: Option<Class>,
     issued: u32,
@@ -54,6 +57,7 @@ impl Issuer {
             revokes_used: false,
             refuses: None,
             is_down: false,
+            retry_after: None,
             obstacle: None,
             issued: 0,
         };
@@ -97,7 +101,7 @@ impl Issuer {
             if inner.is_down || broken {
                 return Err(TokenFailure::Unavailable {
                     reason: "nobody answers".to_owned(),
-                    retry_after: None,
+                    retry_after: inner.retry_after,
                 });
             }
             inner.presented.push(token.to_owned());

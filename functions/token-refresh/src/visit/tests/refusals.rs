@@ -1,5 +1,7 @@
 //! What a refused or unanswered renewal leaves behind.
 
+use std::time::Duration;
+
 use common::class::Class;
 use common::mailbox::Connection;
 use common::vault::Version;
@@ -31,11 +33,19 @@ async fn a_refusal_stops_the_mailbox_and_a_renewal_that_works_again_heals_it() {
         let stop = first.stop().unwrap();
         assert_eq!(stop.class, class);
         assert!(stop.reason.contains("correlation-1"), "{}", stop.reason);
-        for _ in 0..3 {
-            assert_eq!(world.next_tick().await, Found::Refused);
+        let mut asked = Vec::new();
+        for minutes in (5..=240).step_by(5) {
+            let before = world.count("redeem");
+            let found = world.next_tick().await;
             assert_eq!(world.state().connection, first, "the stop keeps its time");
+            if world.count("redeem") > before {
+                assert_eq!(found, Found::Refused);
+                asked.push(minutes);
+            }
         }
+        assert_eq!(asked, [5, 10, 20, 40, 80, 140, 200], "the waits double");
         assert_eq!(world.writes(), [1, 1]);
+        world.pass(20);
         world.issuer.inner().refuses = None;
         assert_eq!(world.next_tick().await, Found::Refreshed);
         world.assert_sends("g-1", error).await;
@@ -55,6 +65,27 @@ async fn a_provider_that_cannot_be_reached_changes_nothing() {
     world.issuer.inner().is_down = false;
     assert_eq!(world.next_tick().await, Found::Refreshed);
     world.assert_sends("g-1", "").await;
+}
+
+#[tokio::test]
+async fn a_provider_that_asks_to_wait_is_asked_nothing_until_then() {
+    for (asks, waits) in [(12, 15), (24 * 60, 15)] {
+        let world = World::connected().await;
+        world.issuer.inner().is_down = true;
+        world.issuer.inner().retry_after = Some(Duration::from_secs(asks * 60));
+        world.pass(40);
+        assert_eq!(world.tick().await, Found::Unavailable);
+        world.issuer.inner().is_down = false;
+        let version = world.tokens().await.version;
+        let mut minutes = 5;
+        while world.next_tick().await == Found::Unavailable {
+            assert_eq!(complain(&world, version.clone()).await, Found::Unavailable);
+            minutes += 5;
+        }
+        assert_eq!(minutes, waits, "of {asks} minutes");
+        assert_eq!(world.count("redeem"), 2);
+        world.assert_sends("g-1", "").await;
+    }
 }
 
 /// Complains about the token while it has most of its life before it.
@@ -125,7 +156,7 @@ async fn at_microsoft_the_refresh_token_before_an_invalid_one_is_tried_once() {
     assert_eq!(
         world.issuer.inner().presented.len(),
         4,
-        "the one before it once, the current one at every tick"
+        "the one before it once, the current one at every try"
     );
 }
 
@@ -189,6 +220,6 @@ async fn an_outage_while_the_older_token_is_tried_proves_nothing() {
     assert!(answer.is_err() || answer.unwrap().0 == Found::Unavailable);
     world.calls.repair();
     assert_eq!(world.state().connection, Connection::Active);
-    assert_eq!(world.tick().await, Found::Refreshed);
+    assert_eq!(world.next_tick().await, Found::Refreshed);
     world.assert_sends("g-1", "").await;
 }

@@ -68,11 +68,13 @@ async fn the_new_refresh_token_is_stored_before_the_new_access_token() {
     assert_eq!(
         writes,
         [
+            "begin renewal billing",
             "redeem ",
             "put pillarbox/mailboxes/billing/grant",
             "promote pillarbox/mailboxes/billing/grant",
             "put pillarbox/mailboxes/billing/access-token",
             "promote pillarbox/mailboxes/billing/access-token",
+            "end renewal billing",
             "refreshed billing",
         ]
     );
