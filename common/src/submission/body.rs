@@ -72,7 +72,13 @@ fn is_canonical(message: &[u8]) -> bool {
 
 /// Makes CRLF of every CRLF, CR and LF.
 fn canonical(message: &[u8]) -> Vec<u8> {
-    let mut octets = Vec::with_capacity(message.len() + message.len() / 32);
+    // Each stray CR or LF takes one octet more. A copy that had to grow would be held twice for a moment.
+    let breaks = message
+        .iter()
+        .filter(|b| matches!(b, b'\r' | b'\n'))
+        .count();
+    let pairs = message.windows(2).filter(|pair| pair == b"\r\n").count();
+    let mut octets = Vec::with_capacity(message.len() + breaks - 2 * pairs);
     let mut rest = message;
     while let Some(at) = rest.iter().position(|b| matches!(b, b'\r' | b'\n')) {
         octets.extend_from_slice(&rest[..at]);
@@ -140,6 +146,16 @@ mod tests {
             Body::new(b"no line break at the end").octets,
             Cow::Borrowed(_)
         ));
+    }
+
+    #[test]
+    fn a_message_that_is_not_right_is_copied_once() {
+        for message in ["\n".repeat(10_000), "a\r\n\r\r\n\nb".repeat(1_000)] {
+            let Cow::Owned(octets) = Body::new(message.as_bytes()).octets else {
+                panic!("not copied")
+            };
+            assert_eq!(octets.capacity(), octets.len());
+        }
     }
 
     #[test]

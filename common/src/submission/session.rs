@@ -17,6 +17,15 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// A connection that has read the greeting and the first answer to EHLO, in clear text.
+///
+/// It cannot sign in:
+///
+/// ```compile_fail
+/// # use common::{secret::AccessToken, submission::Connected};
+/// async fn in_clear_text(connected: Connected, token: &AccessToken) {
+///     let _ = connected.authenticate("billing@contoso.com", token).await;
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Connected {
     wire: Wire<TcpStream>,
@@ -26,6 +35,16 @@ pub struct Connected {
 }
 
 /// A connection inside TLS, with the server's name verified.
+///
+/// It cannot submit:
+///
+/// ```compile_fail
+/// # use common::submission::{Encrypted, Envelope};
+/// # use tokio::time::Instant;
+/// async fn before_auth(mut encrypted: Encrypted, envelope: &Envelope, deadline: Instant) {
+///     let _ = encrypted.submit(envelope, b"Subject: a\r\n", deadline).await;
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Encrypted {
     wire: Wire<TlsStream<TcpStream>>,
@@ -34,6 +53,23 @@ pub struct Encrypted {
 }
 
 /// An authenticated connection, which submits messages one after the other.
+///
+/// ```
+/// # use common::{secret::AccessToken, submission::{Connected, Envelope, Failure, Server, Submission}};
+/// # use tokio::time::Instant;
+/// async fn one_message(
+///     server: &Server,
+///     token: &AccessToken,
+///     envelope: &Envelope,
+///     deadline: Instant,
+/// ) -> Result<Submission, Failure> {
+///     let encrypted = Connected::open(server).await?.encrypt().await?;
+///     let mut session = encrypted.authenticate("billing@contoso.com", token).await?;
+///     let submission = session.submit(envelope, b"Subject: a\r\n", deadline).await;
+///     session.quit().await;
+///     submission
+/// }
+/// ```
 ///
 /// Once anything went wrong that leaves the replies in doubt, the connection is gone, and every further call
 /// answers [`Cause::Stale`].
@@ -239,7 +275,7 @@ pub(super) async fn greet<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Says EHLO.
-async fn offer<S: AsyncRead + AsyncWrite + Unpin>(
+pub(super) async fn offer<S: AsyncRead + AsyncWrite + Unpin>(
     wire: &mut Wire<S>,
     ehlo: &str,
 ) -> Result<Capabilities, Failure> {

@@ -65,7 +65,12 @@ async fn twenty_five_megabytes_arrive_octet_for_octet() {
             panic!("one message")
         };
         match transfer {
-            Transfer::Data => assert_eq!(heard.len(), message.len() + 330_000),
+            Transfer::Data => {
+                let dotted = String::from_utf8(message.clone())
+                    .unwrap()
+                    .replace("\n.", "\n..");
+                assert!(heard == dotted.as_bytes());
+            }
             Transfer::Bdat => assert!(heard == &message),
         }
     }

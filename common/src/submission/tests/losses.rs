@@ -314,18 +314,66 @@ async fn nothing_is_begun_after_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_submission_takes_the_connection_with_it() {
-    let mut scene = Scene::set(
-        EXCHANGE,
-        server(Transfer::Data),
-        by_data(OK, &[OK], GO, "554 no"),
-    );
-    let envelope = envelope(1);
-    let submission = scene.submit(&envelope, MESSAGE);
-    assert!(
-        tokio::time::timeout(Duration::ZERO, submission)
-            .await
-            .is_err()
-    );
-    assert!(scene.dialogue.is_none());
+async fn a_hang_at_a_reset_ends_at_its_limit() {
+    let mut server = server(Transfer::Data);
+    server.timeouts.mail = Duration::from_secs(11);
+    let script = vec![
+        Hear("DATA"),
+        say(&replies("550 5.7.60 no", &["503 no"], &["503 no"])),
+        Hang,
+    ];
+    let mut scene = Scene::set(EXCHANGE, server, script);
+    let _refused = scene.submit(&envelope(1), MESSAGE).await.unwrap();
+    let result = scene.submit(&envelope(1), MESSAGE).await;
+    let ended = scene.end(result).await;
+    assert_eq!(ended.in_short(), "failed: timeout 11s at rset");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_that_nobody_answers_takes_two_seconds() {
+    let begun = Instant::now();
+    let scene = Scene::set(EXCHANGE, server(Transfer::Data), vec![Hear("QUIT"), Hang]);
+    scene.dialogue.unwrap().quit().await;
+    assert_eq!(begun.elapsed().as_secs(), 2);
+    assert_eq!(scene.peer.await.unwrap().lines, ["QUIT"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_submission_dropped_at_any_moment_takes_the_connection_with_it() {
+    let mut polls = 0;
+    loop {
+        let script = vec![
+            Hear("DATA"),
+            stutter(&replies(OK, &[OK], &[GO])),
+            HearMessage,
+            stutter("554 no"),
+            Hang,
+        ];
+        let mut scene = Scene::set(EXCHANGE, server(Transfer::Data), script);
+        let envelope = envelope(1);
+        let has_ended = {
+            let mut submission = std::pin::pin!(scene.submit(&envelope, MESSAGE));
+            let mut has_ended = false;
+            for _ in 0..polls {
+                let once = std::future::poll_fn(|cx| {
+                    std::task::Poll::Ready(submission.as_mut().poll(cx).is_ready())
+                });
+                has_ended = once.await;
+                if has_ended {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            has_ended
+        };
+        if has_ended {
+            break;
+        }
+        assert!(
+            polls == 0 || scene.dialogue.is_none(),
+            "after {polls} polls"
+        );
+        polls += 1;
+    }
+    assert!(polls > 40, "only {polls} moments");
 }

@@ -1,4 +1,7 @@
 //! What the session promises, against peers that answer, delay, split, inject and drop as they are told.
+//!
+//! Two of them do it by chance, in `lies` and `fuzz`. `PROPTEST_CASES` sets the length of these campaigns: with 256, the
+//! default, they take some seconds.
 
 /// Runs one step of the opening against a peer in memory, with the clock paused.
 macro_rules! step {
@@ -23,6 +26,7 @@ macro_rules! step {
 mod chunks;
 mod classes;
 mod extents;
+mod fuzz;
 mod lies;
 mod losses;
 mod opening;
@@ -36,6 +40,7 @@ use super::{
 };
 use crate::secret::AccessToken;
 use peer::{Act, Hang, Hear, HearChunk, HearMessage, Heard, say};
+use proptest::prelude::ProptestConfig;
 use std::{sync::Arc, time::Duration};
 use tokio::{io::DuplexStream, time::Instant};
 
@@ -234,6 +239,11 @@ async fn check_bdat(mail: &str, rcpt: &[&str], last: &str, expected: &str) {
     let ended = submit(EXCHANGE, Transfer::Bdat, recipients, script).await;
     assert_eq!(ended.in_short(), expected);
     assert_eq!(ended.heard.rest, b"", "something follows the chunk");
+}
+
+/// A campaign of so many times the cases that `PROPTEST_CASES` asks for.
+fn campaign(times: u32) -> ProptestConfig {
+    ProptestConfig::with_cases(ProptestConfig::default().cases.saturating_mul(times))
 }
 
 const OK: &str = "250 2.1.0 OK";

@@ -427,6 +427,16 @@ async fn a_hang_while_connecting_ends_at_its_limit() {
 }
 
 #[tokio::test]
+async fn a_hang_inside_tls_ends_at_its_limit() {
+    let (mut server, _peer) = peer_over_tls(clear(), vec![Hear("EHLO"), Hang]).await;
+    server.timeouts.ehlo = Duration::from_millis(50);
+    assert_eq!(
+        kind(&session_opened(&server).await.unwrap_err()),
+        "timeout 50ms at ehlo"
+    );
+}
+
+#[tokio::test]
 async fn a_hang_in_the_handshake_ends_at_its_limit() {
     let mut script = clear();
     script.push(Hang);

@@ -15,8 +15,6 @@ pub(super) enum Act {
     HearOctets(usize),
     /// Says this in one write.
     Say(String),
-    /// Says these octets in one write.
-    Octets(Vec<u8>),
     /// Says this octet by octet.
     Stutter(String),
     /// Says nothing until the other side has closed, and nothing then.
@@ -159,10 +157,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Ear<S> {
                 self.has_spoken = true;
                 self.stream.write_all(text.as_bytes()).await.is_ok()
                     && self.stream.flush().await.is_ok()
-            }
-            Act::Octets(octets) => {
-                self.has_spoken = true;
-                self.stream.write_all(&octets).await.is_ok()
             }
             Act::Stutter(text) => {
                 self.has_spoken = true;

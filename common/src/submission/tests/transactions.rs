@@ -305,3 +305,66 @@ async fn a_421_anywhere_proves_that_nothing_was_taken() {
     check_bdat(OK, &[OK, bye], OK, &deferred("rcpt", "DD")).await;
     check_bdat(OK, &[OK, OK], bye, &deferred("bdat", "DD")).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_421_without_pipelining_or_to_a_reset_proves_it_too() {
+    let bye = "421 4.3.2 bye";
+    let script = vec![
+        Hear("MAIL"),
+        say(OK),
+        Hear("RCPT"),
+        say(OK),
+        Hear("RCPT"),
+        say(bye),
+    ];
+    let ended = submit(PLAIN, Transfer::Data, 3, script).await;
+    assert_eq!(ended.in_short(), "deferred at rcpt: 421 4.3.2 bye [DDD]");
+    assert_eq!(ended.heard.rest, b"");
+
+    let script = vec![
+        Hear("DATA"),
+        say(&replies("550 5.7.60 no", &["503 no"], &["503 no"])),
+        Hear("DATA"),
+        say(bye),
+    ];
+    let mut scene = Scene::set(EXCHANGE, server(Transfer::Data), script);
+    let _refused = scene.submit(&envelope(1), MESSAGE).await.unwrap();
+    let result = scene.submit(&envelope(2), MESSAGE).await;
+    let ended = scene.end(result).await;
+    assert_eq!(ended.in_short(), "deferred at rset: 421 4.3.2 bye [DD]");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_recipient_is_told_by_the_reply_that_decided() {
+    async fn told(rcpt: &[&str], last: &str) -> Vec<(String, String)> {
+        let script = by_data(OK, rcpt, GO, last);
+        let ended = submit(EXCHANGE, Transfer::Data, rcpt.len(), script).await;
+        let recipients = ended.result.unwrap().recipients;
+        let decided = recipients.into_iter().map(|recipient| {
+            let reply = match recipient.outcome {
+                Outcome::Accepted(reply) | Outcome::Refused(reply) | Outcome::Deferred(reply) => {
+                    format!("{reply} at {}", reply.stage)
+                }
+                Outcome::Unknown => "unknown".to_owned(),
+            };
+            (recipient.address, reply)
+        });
+        decided.collect()
+    }
+    let pair = |address: &str, reply: &str| (address.to_owned(), reply.to_owned());
+    let rcpt = ["250 2.1.5 fine", "550-5.1.1 no\r\n550 5.1.1 such mailbox"];
+    assert_eq!(
+        told(&rcpt, QUEUED).await,
+        [
+            pair("r1@fabrikam.com", "250 2.1.5 fine at rcpt"),
+            pair("r2@fabrikam.com", "550 5.1.1 no such mailbox at rcpt"),
+        ]
+    );
+    assert_eq!(
+        told(&rcpt, "554 5.2.252 SendAsDenied").await,
+        [
+            pair("r1@fabrikam.com", "554 5.2.252 SendAsDenied at body"),
+            pair("r2@fabrikam.com", "550 5.1.1 no such mailbox at rcpt"),
+        ]
+    );
+}
