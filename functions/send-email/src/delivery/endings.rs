@@ -104,7 +104,12 @@ impl<P: Ports> Desk<'_, P> {
         record: Option<&Record>,
         reason: &Reason,
     ) -> Result<Fate, Interrupted> {
-        let about = self.settings.concerning();
+        // Some remedies name the From address, and not all failures come with a notification that was read.
+        let from = Notification::parse(&copy.body).map(|notification| self.from(&notification));
+        let mut about = self.settings.concerning();
+        if let Ok(from) = &from {
+            about.from = from;
+        }
         let report = Report::new(reason, record, &about, self.now()).to_attribute();
         let mut attributes = vec![(ATTRIBUTE, report.as_str())];
         attributes.extend(id.map(|id| (ID_ATTRIBUTE, id.as_str())));

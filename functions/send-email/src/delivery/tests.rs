@@ -154,6 +154,17 @@ async fn a_notification_that_nobody_takes_is_handed_over() {
 }
 
 #[tokio::test]
+async fn a_remedy_names_the_from_address_that_was_asked_for() {
+    let world = World::new();
+    let body = BODY.replace(r#""id""#, r#""from":"orders@contoso.com","id""#);
+    world.settle(&world.copy("1", &body)).await;
+    let report = &world.handed()[0].report;
+    assert_eq!(report["class"], "sender_not_allowed");
+    let remedy = report["remedy"].as_str().unwrap();
+    assert!(remedy.contains("orders@contoso.com"), "{remedy}");
+}
+
+#[tokio::test]
 async fn a_lost_reply_is_unknown_and_never_sent_again() {
     let world = World::new().told([Act::Silence]);
     world.settle(&world.copy("1", BODY)).await;
