@@ -268,9 +268,29 @@ impl<'a, P: Ports> Desk<'a, P> {
         }
     }
 
+    /// Writes a record. What became of an attempt is known to nobody else, so it is written again and again for a
+    /// while if the ledger does not answer.
+    async fn write(&self, key: &Key, record: &Record) -> Result<(), Interrupted> {
+        let is_outcome = !record.is_taken();
+        for wait in [1, 2, 4].map(Duration::from_secs) {
+            match self.write_once(key, record).await {
+                Err(Interrupted::Unavailable(error)) if is_outcome => {
+                    tracing::warn!(
+                        notification.id = key.notification,
+                        error,
+                        "the ledger did not answer"
+                    );
+                    self.ports.wait(wait).await;
+                }
+                answer => return answer,
+            }
+        }
+        self.write_once(key, record).await
+    }
+
     /// Writes a record. Where the answer to a write is lost the client repeats it, and the repeat finds what the
     /// write left behind: that record is ours too.
-    async fn write(&self, key: &Key, record: &Record) -> Result<(), Interrupted> {
+    async fn write_once(&self, key: &Key, record: &Record) -> Result<(), Interrupted> {
         let ledger = self.ports.ledger();
         match ledger.write(key, record, self.now()).await? {
             Written::Done => Ok(()),

@@ -277,6 +277,23 @@ async fn a_repeat_of_what_somebody_works_on_looks_again_soon() {
 }
 
 #[tokio::test]
+async fn what_became_of_a_message_is_written_again_until_the_ledger_answers() {
+    let world = World::new();
+    let calls = world.calls.clone();
+    world.calls.during("submit", move || calls.break_after(0));
+    let calls = world.calls.clone();
+    let mut waits = 0;
+    world.on_wait(move || {
+        waits += 1;
+        if waits == 2 {
+            calls.repair();
+        }
+    });
+    assert_eq!(world.deliver(&world.copy("1", BODY)).await, Fate::Settled);
+    assert!(matches!(world.state(), Some(State::Accepted { .. })));
+}
+
+#[tokio::test]
 async fn a_write_whose_answer_is_lost_is_ours_all_the_same() {
     let mut world = World::new();
     world.ledger.stutters = true;

@@ -34,6 +34,8 @@ pub(super) struct World {
     failed: Mutex<Vec<Handed>>,
     /// What was put on the mailbox's own queue.
     pub(super) queue: Mutex<Vec<Handed>>,
+    /// What happens whenever a worker waits.
+    happens_at_waits: Mutex<Option<Box<dyn FnMut() + Send>>>,
     /// How long workers waited for their turns.
     pub(super) waited: Mutex<Vec<Duration>>,
     pub(super) server: Server,
@@ -238,6 +240,9 @@ impl Ports for &World {
     async fn wait(&self, wait: Duration) {
         // Nothing keeps time from passing.
         let _ = self.calls.note("wait", "");
+        if let Some(happens) = &mut *self.happens_at_waits.lock().unwrap() {
+            happens();
+        }
         self.waited.lock().unwrap().push(wait);
         self.clock.advance(SignedDuration::try_from(wait).unwrap());
     }
@@ -300,6 +305,7 @@ impl World {
             chance: SeededChance::from(3),
             failed: Mutex::default(),
             queue: Mutex::default(),
+            happens_at_waits: Mutex::default(),
             waited: Mutex::default(),
             paces,
             server: Server {
@@ -311,6 +317,10 @@ impl World {
             },
             calls,
         }
+    }
+
+    pub(super) fn on_wait(&self, happens: impl FnMut() + Send + 'static) {
+        *self.happens_at_waits.lock().unwrap() = Some(Box::new(happens));
     }
 
     pub(super) fn told(self, acts: impl IntoIterator<Item = Act>) -> Self {
