@@ -12,6 +12,7 @@ use std::io::Write;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::class::Class;
 use crate::mailbox::MailboxId;
 use crate::naming::StackName;
 
@@ -41,6 +42,8 @@ pub enum Per {
     Stack,
     /// Stack and mailbox, and the stack alone besides, for an alarm over all mailboxes.
     Both,
+    /// Stack and mailbox, and besides these with the class of a failure.
+    Class,
 }
 
 macro_rules! metrics {
@@ -99,6 +102,22 @@ metrics! {
     VisitsFailed, Count, Both;
     /// Mailboxes that a tick left for the next one because its time was up.
     MailboxesLeft, Count, Stack;
+    /// Messages that the server accepted. What became of them later it does not say.
+    Accepted, Count, Mailbox;
+    /// Recipients that the server refused for good.
+    RecipientsRefused, Count, Mailbox;
+    /// Notifications that went to the failed queue, those whose end nobody knows among them.
+    Failed, Count, Class;
+    /// Notifications of which nobody knows whether they went out.
+    Unknown, Count, Mailbox;
+    /// Answers of the server that the mailbox is too fast or has used up a quota.
+    Throttled, Count, Mailbox;
+    /// Copies that went back to the queue, for whatever reason. Waiting is normal.
+    PutBack, Count, Mailbox;
+    /// Time from the first enqueuing to the server's acceptance.
+    QueueToAccepted, Milliseconds, Mailbox;
+    /// Time from MAIL to the server's final reply, for each message.
+    Submission, Milliseconds, Mailbox;
 }
 
 impl Unit {
@@ -117,6 +136,7 @@ impl Unit {
 pub struct Measurement {
     stack: String,
     mailbox: Option<String>,
+    class: Option<Class>,
     values: BTreeMap<Metric, Vec<i64>>,
 }
 
@@ -136,8 +156,33 @@ impl Measurement {
         Self {
             stack: stack.to_string(),
             mailbox: None,
+            class: None,
             values: BTreeMap::new(),
         }
+    }
+
+    /// A measurement of the same mailbox or stack, with nothing measured yet.
+    #[must_use]
+    pub fn alike(&self) -> Self {
+        Self {
+            values: BTreeMap::new(),
+            ..self.clone()
+        }
+    }
+
+    /// The same, of failures of one class.
+    #[must_use]
+    pub fn of_class(self, class: Class) -> Self {
+        Self {
+            class: Some(class),
+            ..self
+        }
+    }
+
+    /// Whether nothing was measured.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
     }
 
     /// The same with one value more. A metric may have up to 100 in one line.
@@ -168,12 +213,17 @@ impl Measurement {
         };
         let directive = |dimensions: &[&str], metrics: Vec<Value>| json!({ "Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics });
         let of_mailbox = match self.mailbox {
-            Some(_) => listed(|per| matches!(per, Per::Mailbox | Per::Both)),
+            Some(_) => listed(|per| matches!(per, Per::Mailbox | Per::Both | Per::Class)),
+            None => Vec::new(),
+        };
+        let of_class = match self.class {
+            Some(_) => listed(|per| per == Per::Class),
             None => Vec::new(),
         };
         let of_stack = listed(|per| matches!(per, Per::Stack | Per::Both));
         let directives: Vec<_> = [
             (&["Stack", "Mailbox"][..], of_mailbox),
+            (&["Stack", "Mailbox", "Class"], of_class),
             (&["Stack"], of_stack),
         ]
         .into_iter()
@@ -188,6 +238,9 @@ impl Measurement {
         line.insert("Stack".to_owned(), self.stack.clone().into());
         if let Some(mailbox) = &self.mailbox {
             line.insert("Mailbox".to_owned(), mailbox.clone().into());
+        }
+        if let Some(class) = self.class {
+            line.insert("Class".to_owned(), class.as_str().into());
         }
         for (metric, values) in &self.values {
             let value = match values[..] {
@@ -309,5 +362,24 @@ mod tests {
         for meaning in meanings {
             assert!(meaning.ends_with('.'), "{meaning}");
         }
+    }
+
+    #[test]
+    fn a_failure_counts_for_its_mailbox_and_for_its_class() {
+        let measured = billing().with(Metric::Failed, 1).of_class(Class::Expired);
+        let line = line(&measured);
+        assert_eq!(line["Class"], "expired");
+        let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+        let dimensions: Vec<_> = directives
+            .iter()
+            .map(|directive| directive["Dimensions"][0].clone())
+            .collect();
+        assert_eq!(
+            dimensions,
+            [
+                json!(["Stack", "Mailbox"]),
+                json!(["Stack", "Mailbox", "Class"])
+            ]
+        );
     }
 }

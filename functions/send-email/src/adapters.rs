@@ -8,6 +8,7 @@ use common::clock::{Clock, SystemClock};
 use common::grant::TokenSet;
 use common::ledger::LedgerStore;
 use common::mailbox::{MailboxId, MailboxStates};
+use common::metrics::{LogMeter, Meter};
 use common::pace::PaceStore;
 use common::telemetry::chain;
 use common::vault::{Current, VaultError, Version};
@@ -46,6 +47,10 @@ impl Ports for Outside<'_> {
 
     fn chance(&self) -> &impl Chance {
         &SystemChance
+    }
+
+    fn meter(&self) -> &impl Meter {
+        &LogMeter
     }
 
     async fn wait(&self, wait: Duration) {

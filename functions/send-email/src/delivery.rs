@@ -10,12 +10,14 @@ mod pacing;
 mod sending;
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use common::class::Class;
 use common::clock::Clock;
 use common::ledger::{self, Claim, Key, LedgerError, LedgerStore, Reason, Record, Worker, Written};
 use common::mailbox::{Connection, MailboxState, MailboxStates, Settings, StateUnavailable};
+use common::metrics::{Measurement, Meter, Metric};
 use common::notification::{Notification, NotificationId};
 use common::pace::PaceUnavailable;
 use common::telemetry::chain;
@@ -59,6 +61,8 @@ pub(crate) struct Desk<'a, P> {
     has_lease: AtomicBool,
     /// Whether it has the trial of the mailbox.
     has_trial: AtomicBool,
+    /// What was measured of the batch.
+    measured: Mutex<Measurement>,
     /// Whether there is no way to the server for now, so that nothing else of the batch need try it.
     is_cut_off: AtomicBool,
 }
@@ -92,12 +96,13 @@ impl From<PaceUnavailable> for Interrupted {
 
 impl<'a, P: Ports> Desk<'a, P> {
     /// The desk of one invocation, which `worker` names and which ends at `deadline`; the wire is let go at the
-    /// second of the two.
+    /// second of the two. What is measured is added to `measured`.
     pub(crate) fn new(
         settings: &'a Settings,
         ports: P,
         worker: &'a str,
         (deadline, wire_deadline): (Timestamp, Instant),
+        measured: Measurement,
     ) -> Self {
         Self {
             settings,
@@ -107,7 +112,27 @@ impl<'a, P: Ports> Desk<'a, P> {
             wire_deadline,
             has_lease: AtomicBool::new(false),
             has_trial: AtomicBool::new(false),
+            measured: Mutex::new(measured),
             is_cut_off: AtomicBool::new(false),
+        }
+    }
+
+    /// Adds to what is measured of the batch.
+    pub(crate) fn measure(&self, metric: Metric, value: i64) {
+        let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
+        *measured = measured.clone().with(metric, value);
+    }
+
+    /// Adds a time to what is measured of the batch.
+    fn measure_time(&self, metric: Metric, time: Duration) {
+        self.measure(metric, i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+    }
+
+    /// Hands over what was measured of the batch.
+    pub(crate) fn report(&self) {
+        let measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
+        if !measured.is_empty() {
+            self.ports.meter().record(&measured, self.now());
         }
     }
 

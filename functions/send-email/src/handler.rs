@@ -7,6 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Instant as Moment;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use common::metrics::Metric;
 use futures_util::FutureExt;
 
 use crate::backoff;
@@ -59,10 +60,12 @@ pub(crate) async fn deliver<P: Ports>(
             Fate::Settled => {}
             Fate::PutBack(wait) if desk.renew(copy, wait).await => {}
             Fate::PutBack(wait) => {
+                desk.measure(Metric::PutBack, 1);
                 desk.ports.hide(copy, wait).await;
                 answer.add_failure(copy.id.clone());
             }
         }
     }
+    desk.report();
     answer
 }

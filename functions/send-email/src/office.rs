@@ -9,6 +9,7 @@ use common::aws::{
 };
 use common::clock::{Clock, SystemClock};
 use common::digest;
+use common::metrics::Measurement;
 use common::naming::StackName;
 use common::route::Route;
 use common::vault::Vault;
@@ -93,6 +94,7 @@ impl Office {
             outside(),
             &worker,
             (deadline, Instant::now() + left.saturating_sub(LEAVE)),
+            Measurement::of_mailbox(&self.stack, mailbox),
         );
         let mut line = Wire::new(Route::of(&settings, Arc::clone(&self.tls)), outside());
         let answer = handler::deliver(&copies, &desk, &mut line).await;

@@ -7,6 +7,7 @@ use common::chance::Chance;
 use common::clock::Clock;
 use common::ledger::LedgerStore;
 use common::mailbox::MailboxStates;
+use common::metrics::Meter;
 use common::pace::PaceStore;
 
 use crate::copy::Copy;
@@ -27,6 +28,9 @@ pub(crate) trait Ports: Sync {
 
     /// Chance, for jitter.
     fn chance(&self) -> &impl Chance;
+
+    /// What takes measurements.
+    fn meter(&self) -> &impl Meter;
 
     /// Lets time pass.
     fn wait(&self, wait: Duration) -> impl Future<Output = ()> + Send;

@@ -9,6 +9,7 @@ use common::chance::Chance;
 use common::class::{Class, Scope};
 use common::ledger::{Key, Reason, RecipientOutcome, Record};
 use common::mailbox::{Connection, MailboxState, MailboxStates};
+use common::metrics::{Meter, Metric};
 use common::notification::{Notification, NotificationId, OnUnknown};
 
 use super::sending::Claimed;
@@ -51,6 +52,7 @@ impl<P: Ports> Desk<'_, P> {
         }
         let record = record.unknown(copy.id.clone(), reason, settled);
         self.write(key, &record).await?;
+        self.measure(Metric::Unknown, 1);
         self.finish(copy, id, key, &record).await
     }
 
@@ -117,6 +119,24 @@ impl<P: Ports> Desk<'_, P> {
             .set_aside(&copy.body, &attributes)
             .await
             .map_err(Interrupted::Unavailable)?;
+        let failure = self.measured.lock().map(|measured| measured.alike());
+        if let Ok(failure) = failure {
+            let failure = failure.with(Metric::Failed, 1).of_class(reason.class);
+            self.ports.meter().record(&failure, self.now());
+        }
+        let refused = record.map_or(0, |record| {
+            record
+                .settled
+                .iter()
+                .filter(|recipient| !recipient.accepted)
+                .count()
+        });
+        if refused > 0 {
+            self.measure(
+                Metric::RecipientsRefused,
+                i64::try_from(refused).unwrap_or(i64::MAX),
+            );
+        }
         tracing::error!(
             notification.id = id.map(NotificationId::as_str),
             copy.id,
@@ -170,6 +190,7 @@ impl<P: Ports> Desk<'_, P> {
                 keeper.denied(&from, &reason.reply, self.now()).await?;
             }
             Scope::Wait if is_for_everybody(reason.class) => {
+                self.measure(Metric::Throttled, 1);
                 let asked = retry_after.unwrap_or(SLOWED);
                 // Not all who wait come back in the same moment, and not as fast as they left.
                 let held = chance.between(asked, asked + SLOWED);

@@ -1,12 +1,14 @@
 //! From a claim to the server's answer.
 
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use common::class::{Class, Scope};
 use common::clock::Clock;
 use common::ledger::{HandOver, Key, Reason, Record, Worker};
 use common::mailbox::{MailboxState, MailboxStates};
 use common::message::{self, Message, MessageIdentity, SenderPolicy};
+use common::metrics::Metric;
 use common::notification::{Notification, NotificationId};
 use common::pace::Permit;
 use common::route::Obstacle;
@@ -187,9 +189,11 @@ impl<P: Ports> Desk<'_, P> {
             }
             // A message that is begun later than its permit says would come too close to those behind it.
             if self.now().duration_since(taken_at) <= Permit::USE {
+                let begun_at = Instant::now();
                 let result = session
                     .submit(envelope, &message.bytes, self.wire_deadline)
                     .await;
+                self.measure_time(Metric::Submission, begun_at.elapsed());
                 return Ok(Attempt::Made {
                     record: Box::new(record),
                     result,
@@ -266,6 +270,8 @@ impl<P: Ports> Desk<'_, P> {
                 };
                 self.write(key, &next).await?;
                 if is_proof {
+                    self.measure(Metric::Accepted, 1);
+                    self.measure_wait(copy);
                     self.proved(notification, turn).await;
                 }
                 self.finish(copy, id, key, &next).await
@@ -276,6 +282,15 @@ impl<P: Ports> Desk<'_, P> {
                 self.end_unknown(claimed, record, notification, reason, settled)
                     .await
             }
+        }
+    }
+
+    /// Measures how long a notification was under way that has just been accepted.
+    fn measure_wait(&self, copy: &Copy) {
+        let first = copy.first_enqueued_at();
+        let waited = first.map(|first| self.now().duration_since(first));
+        if let Some(waited) = waited.and_then(|waited| Duration::try_from(waited).ok()) {
+            self.measure_time(Metric::QueueToAccepted, waited);
         }
     }
 

@@ -202,6 +202,40 @@ async fn a_stop_that_somebody_knows_better_is_not_overwritten() {
 }
 
 #[tokio::test]
+async fn a_batch_is_measured_in_one_line_and_each_failure_in_one_of_its_class() {
+    let refused = Act::Answer(vec![(250, "2.1.5 OK"), (550, "5.1.10 unknown recipient")]);
+    let world = World::new().told([refused, Act::NoWay(Class::Network)]);
+    let copies = [
+        world.copy("1", BODY),
+        world.copy("2", "no notification"),
+        world.copy("3", &BODY.replace("invoice-1", "invoice-3")),
+    ];
+    crate::handler::deliver(&copies, &world.desk(), &mut world.server.clone()).await;
+    let lines: Vec<serde_json::Value> = world
+        .meter
+        .lines()
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let [refused, invalid, batch] = &lines[..] else {
+        panic!("{lines:?}")
+    };
+    assert_eq!(
+        (&refused["Failed"], &refused["Class"]),
+        (&1.into(), &"recipient_refused".into())
+    );
+    assert_eq!(
+        (&invalid["Failed"], &invalid["Class"]),
+        (&1.into(), &"invalid_message".into())
+    );
+    for (metric, value) in [("Accepted", 1), ("RecipientsRefused", 1), ("PutBack", 1)] {
+        assert_eq!(batch[metric], value, "{metric} of {batch}");
+    }
+    assert_eq!(batch["QueueToAccepted"], 0);
+    assert!(batch["Unknown"].is_null());
+}
+
+#[tokio::test]
 async fn a_delivery_that_panics_costs_its_own_copy_alone() {
     let world = World::new().told([Act::Panic]);
     let copies = [

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use common::chance::{Chance, SeededChance};
 use common::clock::FixedClock;
-use common::fakes::{Calls, MemoryLedger, MemoryPaces, MemoryStates};
+use common::fakes::{Calls, MemoryLedger, MemoryMeter, MemoryPaces, MemoryStates};
 use common::grant::GrantId;
 use common::ledger::State;
 use common::mailbox::{Connection, MailboxId};
+use common::naming::StackName;
 use common::pace::PaceStore;
 use common::route::Obstacle;
 use common::submission::{
@@ -34,6 +35,7 @@ pub(super) struct World {
     failed: Mutex<Vec<Handed>>,
     /// What was put on the mailbox's own queue.
     pub(super) queue: Mutex<Vec<Handed>>,
+    pub(super) meter: MemoryMeter,
     /// What happens whenever a worker waits.
     happens_at_waits: Mutex<Option<Box<dyn FnMut() + Send>>>,
     /// How long workers waited for their turns.
@@ -237,6 +239,10 @@ impl Ports for &World {
         &self.chance
     }
 
+    fn meter(&self) -> &impl Meter {
+        &self.meter
+    }
+
     async fn wait(&self, wait: Duration) {
         // Nothing keeps time from passing.
         let _ = self.calls.note("wait", "");
@@ -306,6 +312,7 @@ impl World {
             failed: Mutex::default(),
             queue: Mutex::default(),
             happens_at_waits: Mutex::default(),
+            meter: MemoryMeter::default(),
             waited: Mutex::default(),
             paces,
             server: Server {
@@ -347,7 +354,15 @@ impl World {
     pub(super) fn desk_of<'w>(&'w self, worker: &'w str) -> Desk<'w, &'w Self> {
         let deadline = self.clock.now() + SignedDuration::from_mins(5);
         let wire_deadline = Instant::now() + Duration::from_secs(290);
-        Desk::new(&self.settings, self, worker, (deadline, wire_deadline))
+        let stack = StackName::parse("pillarbox").unwrap();
+        let measured = Measurement::of_mailbox(&stack, &self.settings.mailbox);
+        Desk::new(
+            &self.settings,
+            self,
+            worker,
+            (deadline, wire_deadline),
+            measured,
+        )
     }
 
     /// Delivers a copy in an invocation of its own.
