@@ -17,14 +17,16 @@ pub(crate) fn after_attempt(
     asked: Option<Duration>,
     chance: &impl Chance,
 ) -> Duration {
-    let doubled = FIRST.saturating_mul(
-        1u32.checked_shl(attempts.saturating_sub(1).min(16))
-            .unwrap_or(u32::MAX),
-    );
     let least = asked.unwrap_or(Duration::from_secs(1)).min(LONGEST);
     chance
-        .between(least, (least + doubled).min(LONGEST))
+        .between(least, (least + doubled(attempts)).min(LONGEST))
         .min(LONGEST)
+}
+
+/// A minute, doubled with each time after the first.
+fn doubled(times: u32) -> Duration {
+    let doublings = times.saturating_sub(1).min(16);
+    FIRST.saturating_mul(1u32.checked_shl(doublings).unwrap_or(u32::MAX))
 }
 
 /// The wait of a notification whose mailbox is stopped or paused.
@@ -32,10 +34,11 @@ pub(crate) fn for_a_stopped_mailbox(chance: &impl Chance) -> Duration {
     chance.between(Duration::from_secs(60), Duration::from_secs(120))
 }
 
-/// The wait of a notification when something of ours did not answer. How often the copy was received says nothing of
-/// it: most receives are of copies that had to wait.
-pub(crate) fn after_our_own_trouble(chance: &impl Chance) -> Duration {
-    chance.between(Duration::from_secs(10), Duration::from_secs(60))
+/// The wait of a notification when something of ours did not answer. It grows with the receives of its copy, so that a
+/// long outage does not use them up, but not for long: most receives are of copies that had to wait.
+pub(crate) fn after_our_own_trouble(receives: u32, chance: &impl Chance) -> Duration {
+    const MOST: Duration = Duration::from_secs(300);
+    chance.between(Duration::from_secs(10), doubled(receives).min(MOST))
 }
 
 /// The wait of a notification that was not begun, because the invocation is about to end.

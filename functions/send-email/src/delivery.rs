@@ -162,7 +162,7 @@ impl<'a, P: Ports> Desk<'a, P> {
                 Interrupted::Overtaken => Fate::PutBack(backoff::for_the_next_worker(chance)),
                 Interrupted::Unavailable(error) => {
                     tracing::warn!(copy.id, error, "the notification is put back");
-                    Fate::PutBack(backoff::after_our_own_trouble(chance))
+                    Fate::PutBack(backoff::after_our_own_trouble(copy.receives, chance))
                 }
             })
     }
@@ -215,7 +215,10 @@ impl<'a, P: Ports> Desk<'a, P> {
         if !may_begin && !copy.is_overdue(now) {
             Ok(Fate::PutBack(backoff::for_a_stopped_mailbox(chance)))
         } else if self.is_cut_off.load(Ordering::Relaxed) {
-            Ok(Fate::PutBack(backoff::after_our_own_trouble(chance)))
+            Ok(Fate::PutBack(backoff::after_our_own_trouble(
+                copy.receives,
+                chance,
+            )))
         } else {
             self.attempt(copy, line, &state).await
         }

@@ -51,7 +51,7 @@ pub(crate) async fn deliver<P: Ports>(
                     copy.id,
                     "the delivery panicked; the notification comes back"
                 );
-                Fate::PutBack(backoff::after_our_own_trouble(chance))
+                Fate::PutBack(backoff::after_our_own_trouble(copy.receives, chance))
             })
         } else {
             Fate::PutBack(backoff::for_the_next_worker(chance))

@@ -344,7 +344,7 @@ async fn our_own_trouble_is_a_short_wait_however_often_the_copy_came() {
     let Fate::PutBack(wait) = world.deliver(&copy).await else {
         panic!("the copy is gone")
     };
-    assert!((10..=60).contains(&wait.as_secs()), "{wait:?}");
+    assert!((10..=300).contains(&wait.as_secs()), "{wait:?}");
 }
 
 #[tokio::test]
