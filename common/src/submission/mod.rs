@@ -16,6 +16,9 @@
 //! ties the last one to the message. A server that leaves one reply out and makes one up undoes that; under
 //! DATA its 354 would give it away.
 //!
+//! A message is held once, by the caller: one of 25 MB is submitted with 0.2 MB of memory beside it, 1.01 times its size
+//! in all. Only one whose line breaks have to be put right is copied, once.
+//!
 //! Left to others: composing the message, permits and slots, records, and what becomes of a failure. A session
 //! serves one mailbox within one invocation.
 
