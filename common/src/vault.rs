@@ -14,11 +14,13 @@ use std::future::Future;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::digest;
-use crate::grant::{Grant, TokenSet};
+use crate::grant::{Grant, GrantId, TokenSet};
 use crate::mailbox::MailboxId;
 use crate::naming::StackName;
 
 mod stored;
+
+use self::stored::Stored;
 
 /// A version of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,7 +142,7 @@ impl<S: SecretStore> Vault<S> {
         Self { store, stack }
     }
 
-    /// The grant of a mailbox; `None` before the first consent.
+    /// The grant of a mailbox; `None` before the first consent and after a disconnect.
     ///
     /// # Errors
     ///
@@ -164,7 +166,7 @@ impl<S: SecretStore> Vault<S> {
         }
     }
 
-    /// The access token of a mailbox; `None` before the first consent.
+    /// The access token of a mailbox; `None` before the first consent and after a disconnect.
     ///
     /// # Errors
     ///
@@ -195,6 +197,7 @@ impl<S: SecretStore> Vault<S> {
             stored::from_grant(grant),
             grant.grant_id.as_str(),
             grant.seq,
+            Label::Consented,
         )
         .await?;
         let name = self.stack.access_token_secret(mailbox);
@@ -203,6 +206,7 @@ impl<S: SecretStore> Vault<S> {
             stored::from_tokens(tokens),
             tokens.grant_id.as_str(),
             tokens.seq,
+            Label::Consented,
         )
         .await
     }
@@ -243,6 +247,29 @@ impl<S: SecretStore> Vault<S> {
             .await
     }
 
+    /// Puts tombstones where the grant and the access token of a mailbox were, and answers the id that stands for
+    /// the end of the grant. Each secret gets two, one under each private label, so that no label keeps a token:
+    /// neither the current one, nor the previous one, nor what was put aside.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vault::consented`]. The grant goes first; whatever stops then, nothing is renewed any more.
+    pub async fn disconnected(&self, mailbox: &MailboxId) -> Result<GrantId, VaultError> {
+        let mut last = GrantId::random();
+        for name in [
+            self.stack.grant_secret(mailbox),
+            self.stack.access_token_secret(mailbox),
+        ] {
+            for label in [Label::Consented, Label::Refreshed] {
+                last = GrantId::random();
+                let value = stored::tombstone(&last);
+                self.overwrite(&name, value, last.as_str(), 0, label)
+                    .await?;
+            }
+        }
+        Ok(last)
+    }
+
     async fn open<T>(
         &self,
         name: &str,
@@ -252,8 +279,9 @@ impl<S: SecretStore> Vault<S> {
         let Some((version, value)) = self.store.read(name, stage).await? else {
             return Ok(None);
         };
-        match parse(value.expose_secret()) {
-            Some(value) => Ok(Some(Current { version, value })),
+        match stored::read(value.expose_secret(), parse) {
+            Some(Stored::Value(value)) => Ok(Some(Current { version, value })),
+            Some(Stored::Tombstone) => Ok(None),
             None => Err(VaultError::Unreadable(name.to_owned())),
         }
     }
@@ -286,6 +314,7 @@ impl<S: SecretStore> Vault<S> {
         value: SecretString,
         grant_id: &str,
         seq: u64,
+        label: Label,
     ) -> Result<(), VaultError> {
         const TRIES: usize = 5;
         let version = version(grant_id, seq, &value);
@@ -296,7 +325,7 @@ impl<S: SecretStore> Vault<S> {
                 return Ok(());
             }
             if self
-                .replace(name, seen.as_ref(), &version, &value, Label::Consented)
+                .replace(name, seen.as_ref(), &version, &value, label)
                 .await?
                 == Promotion::Done
             {

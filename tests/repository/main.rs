@@ -8,6 +8,7 @@
 
 mod links;
 mod manifests;
+mod privileges;
 mod sources;
 mod template;
 

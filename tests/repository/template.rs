@@ -7,7 +7,7 @@ use serde_norway::value::TaggedValue;
 
 use crate::read;
 
-fn template(path: &str) -> Value {
+pub(crate) fn template(path: &str) -> Value {
     serde_norway::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
@@ -36,7 +36,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn list(value: &Value) -> Vec<String> {
+pub(crate) fn list(value: &Value) -> Vec<String> {
     value.as_sequence().map_or_else(
         || vec![text(value)],
         |values| values.iter().map(text).collect(),
@@ -44,7 +44,7 @@ fn list(value: &Value) -> Vec<String> {
 }
 
 /// The statements of the role of a function.
-fn statements(template: &Value, role: &str) -> Vec<Value> {
+pub(crate) fn statements(template: &Value, role: &str) -> Vec<Value> {
     let policies = &template["Resources"][role]["Properties"]["Policies"];
     let policies = policies
         .as_sequence()

@@ -27,12 +27,19 @@ impl Mappings {
     ///
     /// When Lambda does not answer or refuses.
     pub async fn set(&self, mapping: &str, valve: Valve) -> Result<(), MappingError> {
-        let answer = self.0.get_event_source_mapping().uuid(mapping).send().await;
-        let state = answer
-            .map_err(|error| MappingError(boxed(error)))?
-            .state
-            .unwrap_or_default();
+        let state = self.state_of(mapping).await?;
         self.turn(mapping, &state, valve).await
+    }
+
+    /// The state of the mapping with the given id, in Lambda's words.
+    ///
+    /// # Errors
+    ///
+    /// When Lambda does not answer or refuses.
+    pub async fn state_of(&self, mapping: &str) -> Result<String, MappingError> {
+        let answer = self.0.get_event_source_mapping().uuid(mapping).send().await;
+        let mapping = answer.map_err(|error| MappingError(boxed(error)))?;
+        Ok(mapping.state.unwrap_or_default())
     }
 
     /// Every mapping that feeds a function, in one call for each hundred.

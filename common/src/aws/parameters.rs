@@ -72,7 +72,7 @@ impl Parameters {
     ///
     /// When the store does not answer.
     pub async fn mailboxes(&self) -> Result<Vec<MailboxId>, SettingsError> {
-        let all = self.all().await?;
+        let all = self.listed().await?;
         Ok(all.into_iter().map(|(mailbox, _)| mailbox).collect())
     }
 
@@ -85,7 +85,7 @@ impl Parameters {
     pub async fn all_settings(
         &self,
     ) -> Result<Vec<(MailboxId, Result<Settings, SettingsError>)>, SettingsError> {
-        let all = self.all().await?;
+        let all = self.listed().await?;
         let with_settings = |(mailbox, json): (MailboxId, String)| {
             let settings = parsed(&mailbox, &json);
             (mailbox, settings)
@@ -94,7 +94,7 @@ impl Parameters {
     }
 
     /// Every mailbox and the JSON of its settings, in order.
-    async fn all(&self) -> Result<Vec<(MailboxId, String)>, SettingsError> {
+    async fn listed(&self) -> Result<Vec<(MailboxId, String)>, SettingsError> {
         let path = self.stack.mailboxes_path();
         let mut pages = self
             .client

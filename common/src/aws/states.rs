@@ -26,6 +26,19 @@ pub struct States {
 /// Attributes to set, by name.
 type Changes = Vec<(&'static str, AttributeValue)>;
 
+/// What is known of a grant and its account, and forgotten with them.
+const OF_A_GRANT: [&str; 9] = [
+    "account",
+    "tenant_id",
+    "object_id",
+    "refreshed_at",
+    "token_expires_at",
+    "token_bytes",
+    "probed_at",
+    "trial_by",
+    "renew_not_before",
+];
+
 /// What must hold for an item to be changed.
 #[derive(Debug, Clone, Copy)]
 enum Condition<'a> {
@@ -124,16 +137,32 @@ impl States {
         condition: Condition<'_>,
         changes: Changes,
     ) -> Result<bool, StateUnavailable> {
+        self.update_and_remove(mailbox, condition, changes, &[])
+            .await
+    }
+
+    /// The same, with attributes that are removed.
+    async fn update_and_remove(
+        &self,
+        mailbox: &MailboxId,
+        condition: Condition<'_>,
+        changes: Changes,
+        removed: &[&str],
+    ) -> Result<bool, StateUnavailable> {
         let assignments: Vec<_> = changes
             .iter()
             .map(|(name, _)| format!("#{name} = :{name}"))
             .collect();
+        let mut expression = format!("SET {}", assignments.join(", "));
+        if !removed.is_empty() {
+            expression = format!("{expression} REMOVE {}", removed.join(", "));
+        }
         let mut update = self
             .client
             .update_item()
             .table_name(&self.table)
             .key("pk", text(&pk(mailbox)))
-            .update_expression(format!("SET {}", assignments.join(", ")));
+            .update_expression(expression);
         for (name, value) in changes {
             update = update.expression_attribute_names(format!("#{name}"), name);
             update = update.expression_attribute_values(format!(":{name}"), value);
@@ -248,6 +277,18 @@ impl MailboxStates for States {
         let changes = vec![("probed_at", text(&now.to_string()))];
         self.update(mailbox, Condition::Grant(Some(seen)), changes)
             .await
+    }
+
+    async fn disconnect(
+        &self,
+        mailbox: &MailboxId,
+        ended: &GrantId,
+    ) -> Result<(), StateUnavailable> {
+        let mut changes = connection_changes(&Connection::AwaitingConsent);
+        changes.push(("grant_id", text(ended.as_str())));
+        self.update_and_remove(mailbox, Condition::Always, changes, &OF_A_GRANT)
+            .await
+            .map(|_| ())
     }
 
     async fn begin_renewal(

@@ -156,6 +156,24 @@ impl MailboxStates for MemoryStates {
         .await
     }
 
+    async fn disconnect(
+        &self,
+        mailbox: &MailboxId,
+        ended: &GrantId,
+    ) -> Result<(), StateUnavailable> {
+        let forget = |state: &mut MailboxState| {
+            *state = MailboxState {
+                paused: state.paused,
+                paused_at: state.paused_at,
+                grant_id: Some(ended.clone()),
+                ..MailboxState::default()
+            };
+        };
+        self.within("disconnect", mailbox, |_| true, forget)
+            .await
+            .map(|_| ())
+    }
+
     async fn begin_renewal(
         &self,
         mailbox: &MailboxId,

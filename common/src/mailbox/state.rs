@@ -324,6 +324,14 @@ pub trait MailboxStates: Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, StateUnavailable>> + Send;
 
+    /// Forgets the grant and its account, whatever was known before: the mailbox awaits a consent, of whoever may
+    /// give it. `ended` stands for the end of the grant.
+    fn disconnect(
+        &self,
+        mailbox: &MailboxId,
+        ended: &GrantId,
+    ) -> impl Future<Output = Result<(), StateUnavailable>> + Send;
+
     /// Takes the renewal of a mailbox in hand at `now`; answers whether nobody else has.
     fn begin_renewal(
         &self,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::secret::AccessToken;
 use rustls::pki_types::ServerName;
-use std::io;
+use std::{io, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -32,6 +32,8 @@ pub struct Connected {
     name: ServerName<'static>,
     ehlo: String,
     server: Server,
+    /// How long it took to resolve the name and connect.
+    pub reached_in: Duration,
 }
 
 /// A connection inside TLS, with the server's name verified.
@@ -50,6 +52,8 @@ pub struct Encrypted {
     wire: Wire<TlsStream<TcpStream>>,
     offered: Capabilities,
     server: Server,
+    /// How long it took to agree on TLS and verify the certificate.
+    pub verified_in: Duration,
 }
 
 /// An authenticated connection, which submits messages one after the other.
@@ -94,11 +98,13 @@ impl Connected {
                 )),
             )
         })?;
+        let started = Instant::now();
         let stream = within(stage, Some(server.timeouts.connect), None, async {
             let connected = TcpStream::connect((server.host.as_str(), server.port)).await;
             connected.map_err(|e| Failure::new(stage, Cause::Io(e)))
         })
         .await?;
+        let reached_in = started.elapsed();
         // Small flights must not wait for the acknowledgment of the one before.
         stream
             .set_nodelay(true)
@@ -123,6 +129,7 @@ impl Connected {
             name,
             ehlo,
             server: server.clone(),
+            reached_in,
         })
     }
 
@@ -138,9 +145,11 @@ impl Connected {
             name,
             ehlo,
             server,
+            reached_in: _,
         } = self;
         start_tls(&mut wire).await?;
         let stage = Stage::Handshake;
+        let started = Instant::now();
         let connector = TlsConnector::from(server.tls());
         let stream = within(stage, Some(server.timeouts.handshake), None, async {
             connector
@@ -149,6 +158,7 @@ impl Connected {
                 .map_err(|e| Failure::new(stage, tls_cause(e)))
         })
         .await?;
+        let verified_in = started.elapsed();
         let mut wire = Wire::new(stream, server.timeouts);
         let offered = offer(&mut wire, &ehlo).await?;
         if !offered.xoauth2 {
@@ -158,6 +168,7 @@ impl Connected {
             wire,
             offered,
             server,
+            verified_in,
         })
     }
 }
@@ -177,6 +188,7 @@ impl Encrypted {
             mut wire,
             offered,
             server,
+            verified_in: _,
         } = self;
         auth::authenticate(&mut wire, username, token).await?;
         Ok(Session {

@@ -1,4 +1,5 @@
-//! The stored form of a grant and of tokens: JSON with a schema number.
+//! The stored form of a grant and of tokens: JSON with a schema number. A tombstone stands where a mailbox was
+//! disconnected, and holds nothing.
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -30,6 +31,38 @@ struct StoredTokens {
     access_token: String,
     obtained_at: Timestamp,
     expires_at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Tombstone {
+    schema: u32,
+    grant_id: String,
+    disconnected: bool,
+}
+
+/// What a secret holds, if it can be read.
+pub(super) enum Stored<T> {
+    /// A value.
+    Value(T),
+    /// Nothing any more.
+    Tombstone,
+}
+
+/// Reads a stored value with `parse`, or a tombstone.
+pub(super) fn read<T>(json: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<Stored<T>> {
+    if let Some(value) = parse(json) {
+        return Some(Stored::Value(value));
+    }
+    let tombstone: Tombstone = serde_json::from_str(json).ok()?;
+    (tombstone.schema == SCHEMA && tombstone.disconnected).then_some(Stored::Tombstone)
+}
+
+pub(super) fn tombstone(grant_id: &GrantId) -> SecretString {
+    json(&Tombstone {
+        schema: SCHEMA,
+        grant_id: grant_id.to_string(),
+        disconnected: true,
+    })
 }
 
 pub(super) fn from_grant(grant: &Grant) -> SecretString {

@@ -2,7 +2,7 @@
 
 use common::aws::Depth;
 use common::class::Class;
-use common::mailbox::{MailboxState, Settings};
+use common::mailbox::{Health, MailboxState, Settings};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -45,6 +45,20 @@ pub(crate) enum Answer {
         /// The mailbox as it is now.
         mailbox: Box<Status>,
     },
+    /// To `refresh`.
+    Renewed {
+        /// What the visit found or did, in the words of `token-refresh`.
+        found: String,
+        /// The mailbox as it is now.
+        mailbox: Box<Status>,
+    },
+    /// To `disconnect`.
+    Disconnected {
+        /// How the consent is withdrawn at Microsoft, which is what ends the tokens.
+        withdraw: String,
+        /// The mailbox as it is now.
+        mailbox: Box<Status>,
+    },
 }
 
 /// How a mailbox does.
@@ -55,6 +69,9 @@ pub(crate) struct Status {
     pub(crate) address: Option<String>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(crate) condition: Option<Condition>,
+    /// Where the valve between the queue and `send-email` is, in Lambda's words, such as `Enabled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) valve: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) queue: Option<Depth>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,12 +98,20 @@ pub(crate) struct Condition {
     refreshed_at: Option<Timestamp>,
     token_expires_at: Option<Timestamp>,
     token_bytes: Option<u64>,
+    token_minutes_left: Option<i64>,
+    days_since_refresh: Option<i64>,
+    client_secret_days_left: Option<i64>,
+    probed_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 impl Condition {
     /// The condition of a mailbox in `state`.
-    pub(crate) fn of(state: &MailboxState, settings: &Settings) -> Self {
+    pub(crate) fn of(state: &MailboxState, settings: &Settings, now: Timestamp) -> Self {
         let stop = state.connection.stop();
+        let health = Health::of(state, settings, now);
+        let warnings = health.warnings(&state.connection);
         Self {
             state: state.connection.as_str(),
             paused: state.paused,
@@ -99,6 +124,11 @@ impl Condition {
             refreshed_at: state.refreshed_at,
             token_expires_at: state.expires_at,
             token_bytes: state.token_bytes,
+            token_minutes_left: health.token_minutes_left,
+            days_since_refresh: health.days_since_refresh,
+            client_secret_days_left: health.client_secret_days_left,
+            probed_at: state.probed_at,
+            warnings: warnings.iter().map(ToString::to_string).collect(),
         }
     }
 }

@@ -6,14 +6,18 @@
 use std::time::{Duration, Instant};
 
 use common::class::{Class, Concerning};
-use common::clock::Clock;
+use common::clock::{Clock, SystemClock};
 use common::grant::TokenSet;
 use common::mailbox::Settings;
+use common::pace::{Keeper, PaceStore, Permit};
 use common::route::Route;
 use common::secret::AccessToken;
-use common::submission::{Connected, Envelope, Failure, Outcome, Session};
+use common::submission::{Connected, Envelope, Failure, Outcome, Session, Stage};
+use common::telemetry::chain;
 use jiff::Timestamp;
 use lettre::Address;
+use tokio::net::lookup_host;
+use tokio::time::timeout;
 
 use crate::answer::{Answer, Step};
 
@@ -23,6 +27,9 @@ const NOT_PROVEN: [&str; 3] = [
     "limits of the mailbox and the tenant: Exchange counts messages and recipients, and no check is one",
     "delivery: accepted means that Exchange took the message over; what becomes of it later is in a bounce or a message trace",
 ];
+
+/// The time that a name may take to be looked up.
+const NAME: Duration = Duration::from_secs(5);
 
 /// A check under way.
 pub(crate) struct Check<'a> {
@@ -101,56 +108,111 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    /// Walks to the server, signs in and asks for each sender.
-    pub(crate) async fn walk(&mut self, route: &Route, token: &AccessToken) -> Result<(), Stopped> {
+    /// Says what is known of the token's audience and scopes: what was asked for. The token itself is opaque.
+    pub(crate) fn scopes(&mut self) {
+        let scopes = &self.settings.scopes;
+        let found = format!(
+            "asked for {scopes}, so the token is for {}; it is opaque, and only AUTH shows what it is good for",
+            scopes.resource()
+        );
+        self.passed("audience and scopes", Duration::ZERO, found);
+    }
+
+    /// Walks to the server, signs in and asks for each sender. Every MAIL takes a permit of the mailbox's pace.
+    pub(crate) async fn walk(
+        &mut self,
+        route: &Route,
+        token: &AccessToken,
+        pace: &Keeper<'_, impl PaceStore>,
+    ) -> Result<(), Stopped> {
         let server = route.server();
         let place = format!("{}:{}", server.host, server.port);
+        self.resolve(&place).await?;
         let started = Instant::now();
-        let connected = Connected::open(server).await;
-        let connected = self.judge("connect, greeting and EHLO", started, connected, &place)?;
+        let connected = match Connected::open(server).await {
+            Ok(connected) => connected,
+            Err(failure) => {
+                let is_reached = failure.stage != Stage::Connect;
+                let step = if is_reached {
+                    "greeting and EHLO"
+                } else {
+                    "TCP"
+                };
+                return Err(self.broken(step, started.elapsed(), &failure));
+            }
+        };
+        let reached_in = connected.reached_in;
+        self.passed("TCP", reached_in, format!("connected to {place}"));
+        let greeted_in = started.elapsed().saturating_sub(reached_in);
+        self.passed(
+            "greeting and EHLO",
+            greeted_in,
+            "STARTTLS is offered".to_owned(),
+        );
+
         let started = Instant::now();
-        let encrypted = connected.encrypt().await;
-        let found = format!("TLS, with a certificate for {}", server.host);
-        let encrypted = self.judge("STARTTLS", started, encrypted, &found)?;
+        let encrypted = match connected.encrypt().await {
+            Ok(encrypted) => encrypted,
+            Err(failure) => {
+                let is_agreed = failure.stage != Stage::Handshake;
+                let step = if is_agreed { "STARTTLS" } else { "certificate" };
+                return Err(self.broken(step, started.elapsed(), &failure));
+            }
+        };
+        let verified_in = encrypted.verified_in;
+        let asked_in = started.elapsed().saturating_sub(verified_in);
+        self.passed(
+            "STARTTLS",
+            asked_in,
+            "TLS, and XOAUTH2 is offered inside it".to_owned(),
+        );
+        let found = format!("verified, and it is for {}", server.host);
+        self.passed("certificate", verified_in, found);
+
         let started = Instant::now();
-        let session = encrypted.authenticate(route.username(), token).await;
-        let mut session = self.judge(
-            "AUTH XOAUTH2",
-            started,
-            session,
-            &format!("signed in as {}", route.username()),
-        )?;
+        let mut session = match encrypted.authenticate(route.username(), token).await {
+            Ok(session) => session,
+            Err(failure) => return Err(self.broken("AUTH XOAUTH2", started.elapsed(), &failure)),
+        };
+        let found = format!("signed in as {}", route.username());
+        self.passed("AUTH XOAUTH2", started.elapsed(), found);
         for sender in std::iter::once(&self.settings.address).chain(&self.settings.senders) {
-            self.sender(&mut session, sender.as_str()).await;
+            self.sender(&mut session, sender.as_str(), pace).await;
         }
         session.quit().await;
         Ok(())
     }
 
-    fn judge<T>(
-        &mut self,
-        step: &str,
-        started: Instant,
-        answer: Result<T, Failure>,
-        found: &str,
-    ) -> Result<T, Stopped> {
-        match answer {
-            Ok(next) => {
-                self.passed(step, started.elapsed(), found.to_owned());
-                Ok(next)
-            }
-            Err(failure) => Err(self.failed(
-                step,
-                started.elapsed(),
-                failure.to_string(),
-                failure.diagnosis().class,
-            )),
+    /// Looks the server's name up.
+    async fn resolve(&mut self, place: &str) -> Result<(), Stopped> {
+        let started = Instant::now();
+        let found = match timeout(NAME, lookup_host(place)).await {
+            Ok(Ok(addresses)) => addresses.count(),
+            Ok(Err(_)) | Err(_) => 0,
+        };
+        let took = started.elapsed();
+        if found == 0 {
+            let found = format!("{place} has no address");
+            return Err(self.failed("DNS", took, found, Class::Network));
         }
+        self.passed("DNS", took, format!("{place} has {found} addresses"));
+        Ok(())
+    }
+
+    fn broken(&mut self, step: &str, took: Duration, failure: &Failure) -> Stopped {
+        let class = failure.diagnosis().class;
+        self.failed(step, took, failure.to_string(), class)
     }
 
     /// Asks the server for one sender, with the mailbox itself as recipient.
-    async fn sender(&mut self, session: &mut Session, sender: &str) {
-        let step = format!("MAIL FROM {sender}");
+    async fn sender(
+        &mut self,
+        session: &mut Session,
+        sender: &str,
+        pace: &Keeper<'_, impl PaceStore>,
+    ) {
+        let address = self.settings.address.as_str();
+        let step = format!("MAIL FROM {sender}, RCPT TO {address}, RSET");
         let address = |text: &str| text.parse::<Address>().ok();
         let recipient = address(self.settings.address.as_str());
         let envelope =
@@ -164,6 +226,10 @@ impl<'a> Check<'a> {
             );
             return;
         };
+        if let Err(reason) = self.permit(pace).await {
+            self.failed(&step, Duration::ZERO, reason, Class::RateLimited);
+            return;
+        }
         let started = Instant::now();
         let deadline = tokio::time::Instant::now() + Route::PROOF;
         match session.probe(&envelope, deadline).await {
@@ -196,10 +262,23 @@ impl<'a> Check<'a> {
                     None => self.passed(
                         &step,
                         started.elapsed(),
-                        format!("accepted, and {} as recipient", self.settings.address),
+                        "accepted, and taken back".to_owned(),
                     ),
                 }
             }
+        }
+    }
+
+    /// Takes a permit for one MAIL. What a check finds out of a sender is nothing that its breaker could learn from,
+    /// so the permit names none.
+    async fn permit(&self, pace: &Keeper<'_, impl PaceStore>) -> Result<(), String> {
+        let per_minute = self.settings.messages_per_minute;
+        match pace.permit(per_minute, "", SystemClock.now()).await {
+            Ok(Permit::Granted | Permit::OnTrial) => Ok(()),
+            Ok(Permit::NotBefore(at) | Permit::SenderWaits(at)) => Err(format!(
+                "not asked: the mailbox sends as fast as it may, until {at}"
+            )),
+            Err(error) => Err(chain(&error)),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::aws::{
-    ConsentTable, Functions, InvokeError, Mappings, Parameters, QueueError, Queues, Secrets,
+    ConsentTable, Functions, InvokeError, Mappings, Paces, Parameters, QueueError, Queues, Secrets,
     SettingsError, States, Valve,
 };
 use common::class::Class;
@@ -14,15 +14,24 @@ use common::digest;
 use common::mailbox::{MailboxId, MailboxStates, Pause, Settings, StateUnavailable};
 use common::naming::StackName;
 use common::oauth::admin_consent_url;
+use common::pace::{self, Keeper, Lease};
 use common::route::Route;
+use common::secret::AccessToken;
 use common::telemetry::chain;
 use common::vault::{Vault, VaultError};
+use futures_util::StreamExt;
+use futures_util::stream;
 use rustls::ClientConfig;
 use serde_json::json;
 
 use crate::answer::{Answer, Condition, Status};
 use crate::check::{Check, Stopped};
 use crate::request::Request;
+
+/// How many mailboxes are looked at at the same time.
+const AT_ONCE: usize = 8;
+/// The longest that a check may take on its connection: the time of the function.
+const WALK: Duration = Duration::from_secs(60);
 
 /// The adapters of the function.
 #[derive(Debug)]
@@ -31,6 +40,7 @@ pub(crate) struct Operator {
     pub(crate) public_url: PublicUrl,
     pub(crate) parameters: Parameters,
     pub(crate) states: States,
+    pub(crate) paces: Paces,
     pub(crate) consents: ConsentTable,
     pub(crate) vault: Vault<Secrets>,
     pub(crate) queues: Queues,
@@ -65,6 +75,9 @@ pub(crate) enum CommandError {
     /// The secrets cannot be reached.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The function that renews tokens gave no answer.
+    #[error(transparent)]
+    Invoke(#[from] InvokeError),
 }
 
 impl Operator {
@@ -92,11 +105,11 @@ impl Operator {
                 })
             }
             Request::Status { mailbox: None } => {
-                let mut mailboxes = Vec::new();
-                for mailbox in self.parameters.mailboxes().await? {
-                    mailboxes.push(self.status(mailbox).await);
-                }
-                Ok(Answer::Mailboxes { mailboxes })
+                let all = stream::iter(self.parameters.mailboxes().await?);
+                let statuses = all.map(|mailbox| self.status(mailbox)).buffered(AT_ONCE);
+                Ok(Answer::Mailboxes {
+                    mailboxes: statuses.collect().await,
+                })
             }
             Request::Check { mailbox } => {
                 let settings = self.settings(&mailbox).await?;
@@ -113,6 +126,10 @@ impl Operator {
             Request::Resume { mailbox } => {
                 self.pause(&self.settings(&mailbox).await?, Pause::Running)
                     .await
+            }
+            Request::Refresh { mailbox } => self.refresh(&self.settings(&mailbox).await?).await,
+            Request::Disconnect { mailbox } => {
+                self.disconnect(&self.settings(&mailbox).await?).await
             }
         }
     }
@@ -161,11 +178,17 @@ impl Operator {
             .await
             .map_err(|error| faults.push(chain(&error)))
             .ok();
+        let valve = self
+            .valve(&mailbox)
+            .await
+            .map_err(|fault| faults.push(fault))
+            .ok();
         let queue = self.queues.depth(&self.stack.queue(&mailbox)).await;
         let failed_queue = self.queues.depth(&self.stack.failed_queue(&mailbox)).await;
         let mut depth =
             |depth: Result<_, QueueError>| depth.map_err(|error| faults.push(chain(&error))).ok();
         Status {
+            valve,
             queue: depth(queue),
             failed_queue: depth(failed_queue),
             address: settings
@@ -173,7 +196,7 @@ impl Operator {
                 .map(|settings| settings.address.as_str().to_owned()),
             condition: state
                 .zip(settings.as_ref())
-                .map(|(state, settings)| Condition::of(&state, settings)),
+                .map(|(state, settings)| Condition::of(&state, settings, SystemClock.now())),
             mailbox: mailbox.to_string(),
             faults,
         }
@@ -206,7 +229,43 @@ impl Operator {
             Err(error) => return Err(unavailable(check, error)),
         };
         check.token(&tokens, &SystemClock)?;
-        check.walk(&route, &tokens.access_token).await
+        check.scopes();
+        self.walk(settings, check, &route, &tokens.access_token)
+            .await
+    }
+
+    /// Walks the way with the one connection that the mailbox keeps for probes.
+    async fn walk(
+        &self,
+        settings: &Settings,
+        check: &mut Check<'_>,
+        route: &Route,
+        token: &AccessToken,
+    ) -> Result<(), Stopped> {
+        let owner = digest::random_hex::<16>();
+        let keeper = Keeper {
+            store: &self.paces,
+            mailbox: &settings.mailbox,
+            owner: &owner,
+        };
+        let now = SystemClock.now();
+        let until = now.saturating_add(WALK).unwrap_or(now);
+        match keeper.lease(pace::Purpose::Probe, until, now).await {
+            Ok(Lease::Granted) => {}
+            Ok(Lease::Taken(_)) => {
+                let found =
+                    "another probe has the mailbox's spare connection; check again in a minute";
+                let class = Class::RateLimited;
+                return Err(check.failed("connection", Duration::ZERO, found.to_owned(), class));
+            }
+            Err(error) => {
+                let found = chain(&error);
+                return Err(check.failed("connection", Duration::ZERO, found, Class::Network));
+            }
+        }
+        let walked = check.walk(route, token, &keeper).await;
+        keeper.release().await;
+        walked
     }
 
     /// Has the token renewed, and reads it again.
@@ -242,15 +301,64 @@ impl Operator {
         Ok(Answer::Enqueued { id, to })
     }
 
+    /// Has the token renewed now, as for somebody whose token was refused.
+    async fn refresh(&self, settings: &Settings) -> Result<Answer, CommandError> {
+        let mailbox = &settings.mailbox;
+        let seen = self.vault.tokens(mailbox).await?;
+        let mut payload = json!({ "mailbox": mailbox.as_str() });
+        if let Some(seen) = seen {
+            payload["seen_version"] = seen.version.0.into();
+        }
+        let function = self.stack.function("token-refresh");
+        let answer = self.functions.invoke(&function, &payload).await?;
+        let visited = &answer["mailboxes"][0];
+        let found = visited["found"].as_str().or(visited["error"].as_str());
+        Ok(Answer::Renewed {
+            found: found.unwrap_or("unknown").to_owned(),
+            mailbox: Box::new(self.status(mailbox.clone()).await),
+        })
+    }
+
+    /// Forgets the tokens first, so that whatever stops in between, nothing is renewed any more and the next tick
+    /// brings the state up to that. Then the state, then the valve.
+    async fn disconnect(&self, settings: &Settings) -> Result<Answer, CommandError> {
+        let mailbox = &settings.mailbox;
+        let ended = self.vault.disconnected(mailbox).await?;
+        self.states.disconnect(mailbox, &ended).await?;
+        self.set_valve(mailbox).await?;
+        tracing::info!(mailbox.id = %mailbox, "the mailbox was disconnected");
+        Ok(Answer::Disconnected {
+            withdraw: format!(
+                "The tokens that Microsoft gave out stay good until the consent is withdrawn there. As {username}: https://myapps.microsoft.com, the app, Manage your application, Revoke consent. As an administrator: Entra admin center, Enterprise applications, the app, Permissions; then `Revoke-MgUserSignInSession -UserId {username}`.",
+                username = settings.username
+            ),
+            mailbox: Box::new(self.status(mailbox.clone()).await),
+        })
+    }
+
+    async fn valve(&self, mailbox: &MailboxId) -> Result<String, String> {
+        let mapping = self.parameters.mapping(mailbox).await;
+        let mapping = mapping.map_err(|error| chain(&error))?;
+        let state = self.mappings.state_of(&mapping).await;
+        state.map_err(|error| chain(&error))
+    }
+
+    /// Sets the valve as the state wants it; what fails is left to the next tick.
+    async fn set_valve(&self, mailbox: &MailboxId) -> Result<(), CommandError> {
+        let state = self.states.state(mailbox).await?;
+        let mapping = self.parameters.mapping(mailbox).await?;
+        let valve = Valve::of(&state, SystemClock.now());
+        if let Err(error) = self.mappings.set(&mapping, valve).await {
+            tracing::warn!(mailbox.id = %mailbox, error = %chain(&error), "the valve is left to the next tick");
+        }
+        Ok(())
+    }
+
     async fn pause(&self, settings: &Settings, pause: Pause) -> Result<Answer, CommandError> {
         let mailbox = &settings.mailbox;
         let now = SystemClock.now();
         self.states.pause(mailbox, pause, now).await?;
-        let state = self.states.state(mailbox).await?;
-        let mapping = self.parameters.mapping(mailbox).await?;
-        if let Err(error) = self.mappings.set(&mapping, Valve::of(&state, now)).await {
-            tracing::warn!(mailbox.id = %mailbox, error = %chain(&error), "the valve is left to the next tick");
-        }
+        self.set_valve(mailbox).await?;
         Ok(Answer::Changed {
             mailbox: Box::new(self.status(mailbox.clone()).await),
         })

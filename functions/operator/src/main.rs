@@ -7,7 +7,9 @@ mod request;
 
 use std::sync::Arc;
 
-use common::aws::{self, ConsentTable, Functions, Mappings, Parameters, Queues, Secrets, States};
+use common::aws::{
+    self, ConsentTable, Functions, Mappings, Paces, Parameters, Queues, Secrets, States,
+};
 use common::config::{LOG_LEVEL, PUBLIC_URL, Reader, process_environment};
 use common::consent::PublicUrl;
 use common::vault::Vault;
@@ -36,6 +38,7 @@ async fn main() -> Result<(), Error> {
     let operator = &Operator {
         parameters: Parameters::new(&config, stack.clone()),
         states: States::new(&config, environment.table.clone()),
+        paces: Paces::new(&config, environment.table.clone()),
         consents: ConsentTable::new(&config, environment.table),
         vault: Vault::new(Secrets::new(&config), stack.clone()),
         queues: Queues::new(&config),

@@ -40,6 +40,16 @@ pub(crate) enum Request {
         /// The mailbox.
         mailbox: String,
     },
+    /// The access token is renewed now, whatever its age.
+    Refresh {
+        /// The mailbox.
+        mailbox: String,
+    },
+    /// The tokens are forgotten, and nothing is sent until somebody consents anew.
+    Disconnect {
+        /// The mailbox.
+        mailbox: String,
+    },
 }
 
 #[cfg(test)]

@@ -118,7 +118,10 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Visitor<S, M, P, C
         let mailbox = &settings.mailbox;
         let state = self.states.state(mailbox).await?;
         let Some(grant) = self.vault.grant(mailbox).await? else {
-            return Ok((Found::AwaitingConsent, state));
+            return Ok((
+                Found::AwaitingConsent,
+                self.without_grant(mailbox, state).await?,
+            ));
         };
         let tokens = self.vault.tokens(mailbox).await?;
         let state = self.adopt(settings, &grant.value, state).await?;
@@ -150,6 +153,24 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Visitor<S, M, P, C
             self.record(settings, &grant.value, tokens, found).await?;
         }
         Ok((found, self.states.state(mailbox).await?))
+    }
+
+    /// A mailbox without a grant awaits its consent. What the state still says of an earlier grant was left behind
+    /// by somebody who stopped while he disconnected it.
+    async fn without_grant(
+        &self,
+        mailbox: &MailboxId,
+        state: MailboxState,
+    ) -> Result<MailboxState, VisitError> {
+        let Some(grant) = &state.grant_id else {
+            return Ok(state);
+        };
+        if state.connection == Connection::AwaitingConsent {
+            return Ok(state);
+        }
+        let awaiting = Connection::AwaitingConsent;
+        self.states.change(mailbox, grant, &awaiting).await?;
+        Ok(self.states.state(mailbox).await?)
     }
 
     /// Takes the renewal in hand, unless another visit has. The schedule leaves it to that one then; somebody who

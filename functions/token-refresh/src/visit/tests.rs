@@ -2,6 +2,7 @@
 
 mod crashes;
 mod days;
+mod disconnects;
 mod log;
 mod overlaps;
 pub(crate) mod provider;

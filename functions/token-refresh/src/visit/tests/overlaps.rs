@@ -11,7 +11,7 @@ use super::world::World;
 use crate::visit::{Found, Occasion};
 
 /// Lets a future make so many calls, or all that it has left; answers whether it has ended.
-fn go<F: Future>(future: Pin<&mut F>, calls: usize) -> bool {
+pub(super) fn go<F: Future>(future: Pin<&mut F>, calls: usize) -> bool {
     let mut future = future;
     let mut context = Context::from_waker(Waker::noop());
     (0..calls).any(|_| future.as_mut().poll(&mut context).is_ready())
