@@ -8,6 +8,7 @@ use serde::Serialize;
 
 /// The answer to a command.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub(crate) enum Answer {
     /// To `connect`.
@@ -15,6 +16,7 @@ pub(crate) enum Answer {
         /// The link, for one person and one use.
         link: String,
         /// When it opens nothing any more.
+        #[cfg_attr(test, schemars(with = "crate::schema::Time"))]
         expires_at: Timestamp,
         /// Who has to open it.
         sign_in_as: String,
@@ -63,6 +65,7 @@ pub(crate) enum Answer {
 
 /// How a mailbox does.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Status {
     pub(crate) mailbox: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,8 +76,10 @@ pub(crate) struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) valve: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::Messages>"))]
     pub(crate) queue: Option<Depth>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::Messages>"))]
     pub(crate) failed_queue: Option<Depth>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) faults: Vec<String>,
@@ -82,25 +87,31 @@ pub(crate) struct Status {
 
 /// The state of a mailbox, with its remedy.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Condition {
     state: &'static str,
     paused: bool,
     sends: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::ClassName>"))]
     class: Option<Class>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::Time>"))]
     since: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<String>,
     account: Option<String>,
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::Time>"))]
     refreshed_at: Option<Timestamp>,
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::Time>"))]
     token_expires_at: Option<Timestamp>,
     token_bytes: Option<u64>,
     token_minutes_left: Option<i64>,
     days_since_refresh: Option<i64>,
     client_secret_days_left: Option<i64>,
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::Time>"))]
     probed_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
@@ -135,6 +146,7 @@ impl Condition {
 
 /// One step of a check.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Step {
     /// What was tried.
     pub(crate) step: String,

@@ -4,6 +4,8 @@ mod answer;
 mod check;
 mod handler;
 mod request;
+#[cfg(test)]
+mod schema;
 
 use std::sync::Arc;
 

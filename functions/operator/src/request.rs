@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 /// A command, as the payload of the invocation: `{"command": "status"}`.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Request {
     /// A link with which one person connects a mailbox.

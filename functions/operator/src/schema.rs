@@ -1,0 +1,213 @@
+//! The schema of what an operator may ask for and is answered: made of the types, and kept in `docs/operator`.
+
+use std::fs;
+use std::path::Path;
+
+use common::class::Class;
+use common::grant::GrantId;
+use common::mailbox::{Connection, MailboxId, MailboxState, Settings};
+use jiff::{SignedDuration, Timestamp};
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+use crate::answer::{Answer, Condition, Status, Step};
+use crate::request::Request;
+
+/// A moment, as RFC 3339 writes it.
+pub(crate) struct Time;
+
+/// The name of a class.
+pub(crate) struct ClassName;
+
+/// How many messages a queue holds.
+pub(crate) struct Messages;
+
+impl JsonSchema for Time {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time" })
+    }
+}
+
+impl JsonSchema for ClassName {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Class".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<_> = Class::ALL.iter().map(|class| class.as_str()).collect();
+        json_schema!({ "type": "string", "enum": names })
+    }
+}
+
+impl JsonSchema for Messages {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Depth".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let count = json!({ "type": "integer", "minimum": 0 });
+        json_schema!({
+            "type": "object",
+            "properties": { "waiting": count, "in_flight": count, "delayed": count },
+            "required": ["waiting", "in_flight", "delayed"],
+        })
+    }
+}
+
+/// The schema of the requests.
+fn of_requests() -> Value {
+    let settings = SchemaSettings::draft2020_12();
+    settings
+        .into_generator()
+        .into_root_schema_for::<Request>()
+        .into()
+}
+
+/// The schema of the answers.
+fn of_answers() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    settings
+        .into_generator()
+        .into_root_schema_for::<Answer>()
+        .into()
+}
+
+/// Asserts that a page of the documentation holds a schema.
+fn is_documented(page: &str, schema: &Value) {
+    let text = format!("{schema:#}\n");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operator");
+    let documented = fs::read_to_string(path.join(page)).unwrap_or_default();
+    if documented != text {
+        let made = std::env::temp_dir().join(page);
+        fs::write(&made, text).unwrap();
+        panic!(
+            "docs/operator/{page} is not what the types say; what they say is in {}",
+            made.display()
+        );
+    }
+}
+
+fn settings() -> Settings {
+    let json = r#"{"address":"billing@contoso.com","tenant":"contoso.com","client_id":"app"}"#;
+    Settings::parse(MailboxId::parse("billing").unwrap(), json).unwrap()
+}
+
+/// A mailbox in a state, with everything that can be known of it.
+fn status(connection: Connection) -> Status {
+    let now: Timestamp = "2027-03-01T12:00:00Z".parse().unwrap();
+    let state = MailboxState {
+        connection,
+        grant_id: Some(GrantId::random()),
+        refreshed_at: Some(now - SignedDuration::from_hours(24 * 8)),
+        expires_at: Some(now),
+        token_bytes: Some(5000),
+        ..MailboxState::default()
+    };
+    Status {
+        mailbox: "billing".to_owned(),
+        address: Some("billing@contoso.com".to_owned()),
+        condition: Some(Condition::of(&state, &settings(), now)),
+        valve: Some("Disabled".to_owned()),
+        queue: None,
+        failed_queue: None,
+        faults: vec!["the queue cannot be reached".to_owned()],
+    }
+}
+
+/// An answer of every kind, as the function makes it.
+fn answers() -> Vec<Value> {
+    let now: Timestamp = "2027-03-01T12:00:00Z".parse().unwrap();
+    let stopped = |class| Connection::stopped(class, "535 no".to_owned(), now);
+    let mut mailboxes = vec![
+        status(Connection::AwaitingConsent),
+        status(Connection::Active),
+    ];
+    mailboxes.extend(Class::ALL.iter().map(|class| status(stopped(*class))));
+    let mailbox = || Box::new(status(Connection::Active));
+    let step = Step {
+        step: "DNS".to_owned(),
+        ok: false,
+        duration_ms: 12,
+        found: "smtp.office365.com has no address".to_owned(),
+        remedy: Some("Check `smtp_host`.".to_owned()),
+    };
+    let answers = [
+        Answer::Link {
+            link: "https://example.com/oauth/start?ticket=x".to_owned(),
+            expires_at: now,
+            sign_in_as: "billing@contoso.com".to_owned(),
+        },
+        Answer::Mailboxes { mailboxes },
+        Answer::Steps {
+            ok: false,
+            steps: vec![step],
+            not_proven: vec!["delivery"],
+        },
+        Answer::Enqueued {
+            id: "test-1".to_owned(),
+            to: "billing@contoso.com".to_owned(),
+        },
+        Answer::Changed { mailbox: mailbox() },
+        Answer::Renewed {
+            found: "refreshed".to_owned(),
+            mailbox: mailbox(),
+        },
+        Answer::Disconnected {
+            withdraw: "At Microsoft.".to_owned(),
+            mailbox: mailbox(),
+        },
+    ];
+    answers
+        .iter()
+        .map(|answer| serde_json::to_value(answer).unwrap())
+        .collect()
+}
+
+#[test]
+fn the_documented_schemas_are_those_of_the_types() {
+    is_documented("request.schema.json", &of_requests());
+    is_documented("answer.schema.json", &of_answers());
+}
+
+#[test]
+fn every_kind_of_answer_is_valid_by_the_schema() {
+    let schema = jsonschema::draft202012::new(&of_answers()).unwrap();
+    for answer in answers() {
+        let faults: Vec<_> = schema
+            .iter_errors(&answer)
+            .map(|fault| fault.to_string())
+            .collect();
+        assert!(faults.is_empty(), "{answer:#}: {faults:?}");
+    }
+    let mut wrong = answers().remove(0);
+    wrong["expires_at"] = json!(12);
+    assert!(!schema.is_valid(&wrong), "a time is no number");
+}
+
+#[test]
+fn requests_and_their_schema_agree() {
+    let schema = jsonschema::draft202012::new(&of_requests()).unwrap();
+    let requests = [
+        json!({ "command": "status" }),
+        json!({ "command": "status", "mailbox": "billing" }),
+        json!({ "command": "connect", "mailbox": "billing", "admin": true }),
+        json!({ "command": "refresh", "mailbox": "billing" }),
+        json!({ "command": "disconnect", "mailbox": "billing" }),
+        json!({ "command": "send-test", "mailbox": "billing" }),
+        json!({ "command": "check" }),
+        json!({ "command": "chck", "mailbox": "billing" }),
+        json!({ "command": "pause", "mailbx": "billing" }),
+        json!({ "command": "resume", "mailbox": 1 }),
+        json!({ "mailbox": "billing" }),
+    ];
+    for (number, request) in requests.into_iter().enumerate() {
+        let is_taken = serde_json::from_value::<Request>(request.clone()).is_ok();
+        assert_eq!(schema.is_valid(&request), is_taken, "{request}");
+        assert_eq!(is_taken, number < 6, "{request}");
+    }
+}
