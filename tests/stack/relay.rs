@@ -3,6 +3,7 @@
 //! Only the functions come this way, by the endpoint variables of the two services; deployments and tests call the local
 //! AWS directly. Without a storm, and for other mailboxes than the storm's, a call passes as it is.
 
+mod call;
 mod storm;
 
 use std::collections::HashMap;
@@ -13,16 +14,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::{Context, Result};
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use self::storm::{Call, Fate};
+use self::call::{Call, failure, throttling};
+use self::storm::Fate;
 use super::front::Serving;
 use super::passage::Passage;
 use super::workers;
@@ -239,76 +239,14 @@ impl Clerk {
     }
 }
 
-impl Call {
-    /// Reads a call of one of the two services; `None` for one that is about no item and no secret.
-    fn read(target: &str, body: &[u8]) -> Option<Self> {
-        let body: Value = serde_json::from_slice(body).ok()?;
-        let key = |part: &str| body[part]["pk"]["S"].as_str();
-        let about = key("Key")
-            .or_else(|| key("Item"))
-            .or_else(|| body["SecretId"].as_str())?;
-        Some(Self {
-            target: target.to_owned(),
-            about: about.to_owned(),
-        })
-    }
-
-    /// Whether the call is about this mailbox: it is one of the parts of the key or name.
-    fn concerns(&self, mailbox: &str) -> bool {
-        self.about.split(['#', '/']).any(|part| part == mailbox)
-    }
-}
-
-fn is_of_dynamodb(target: &str) -> bool {
-    target.starts_with("DynamoDB_")
-}
-
-/// The error with which the target's service says that it failed.
-fn failure(target: &str) -> Response {
-    let kind = match is_of_dynamodb(target) {
-        true => "com.amazonaws.dynamodb.v20120810#InternalServerError",
-        false => "InternalServiceError",
-    };
-    error(StatusCode::INTERNAL_SERVER_ERROR, kind)
-}
-
-/// The error with which the target's service slows its caller down.
-fn throttling(target: &str) -> Response {
-    let kind = match is_of_dynamodb(target) {
-        true => "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
-        false => "ThrottlingException",
-    };
-    error(StatusCode::BAD_REQUEST, kind)
-}
-
-fn error(status: StatusCode, kind: &str) -> Response {
-    let body = json!({ "__type": kind, "message": "a storm" }).to_string();
-    let kind = [(header::CONTENT_TYPE, "application/x-amz-json-1.0")];
-    (status, kind, body).into_response()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
-    #[test]
-    fn a_call_is_known_by_the_item_or_the_secret_that_it_is_about() {
-        let about = |target: &str, body: Value| {
-            Call::read(target, body.to_string().as_bytes()).map(|call| call.about)
-        };
-        let item =
-            json!({ "TableName": "pillarbox", "Item": { "pk": { "S": "ledger#billing#a" } } });
-        assert_eq!(
-            about("DynamoDB_20120810.PutItem", item).as_deref(),
-            Some("ledger#billing#a")
-        );
-        let secret = json!({ "SecretId": "pillarbox/mailboxes/billing/grant" });
-        assert_eq!(
-            about("secretsmanager.GetSecretValue", secret).as_deref(),
-            Some("pillarbox/mailboxes/billing/grant")
-        );
-        assert_eq!(about("DynamoDB_20120810.ListTables", json!({})), None);
-    }
+    use axum::Router;
+    use serde_json::json;
+
+    use super::*;
 
     #[test]
     fn a_storm_over_one_mailbox_spares_the_others() {
@@ -330,5 +268,60 @@ mod tests {
         assert_eq!(fate("ledger#orders#billings"), Fate::Passes);
         assert_eq!(weather.calm().calls, 1);
         assert_eq!(fate("mailbox#billing"), Fate::Passes, "it is over");
+    }
+
+    /// What a caller and the service see of a call whose fate is `fate`: the status of the answer, if there is one, and
+    /// how often the call arrived.
+    async fn seen(fate: Fate) -> (Option<u16>, usize) {
+        let arrived = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&arrived);
+        let service = Router::new().fallback(move || async move {
+            count.fetch_add(1, Ordering::Relaxed);
+            "{}"
+        });
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut servers = JoinSet::new();
+        servers.spawn(async move { axum::serve(listener, service).await });
+
+        let relay = Relay::open().await.unwrap();
+        let here = relay.environment().unwrap()[0].1.clone();
+        let (_serving, weather) = relay.serve(Passage::to(url).unwrap(), "pillarbox-send-email");
+        let storm = Storm {
+            seed: 1,
+            mailbox: "billing".to_owned(),
+            spells: 300,
+            kills: 0,
+        };
+        let call = (0..)
+            .map(|number| Call {
+                target: "DynamoDB_20120810.PutItem".to_owned(),
+                about: format!("ledger#billing#{number}"),
+            })
+            .find(|call| storm.fate(call, 0) == fate)
+            .unwrap();
+        weather.storm(storm);
+        let answer = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .unwrap()
+            .post(here)
+            .header("x-amz-target", call.target)
+            .body(json!({ "Item": { "pk": { "S": call.about } } }).to_string())
+            .send()
+            .await;
+        let status = answer.ok().map(|answer| answer.status().as_u16());
+        (status, arrived.load(Ordering::Relaxed))
+    }
+
+    #[tokio::test]
+    async fn a_call_fails_before_or_after_it_was_done() {
+        // A second provider in one process is the first one.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        assert_eq!(seen(Fate::Passes).await, (Some(200), 1));
+        assert_eq!(seen(Fate::Lost).await, (Some(500), 0));
+        assert_eq!(seen(Fate::Throttled).await, (Some(400), 0));
+        assert_eq!(seen(Fate::Denied).await, (Some(500), 1));
+        assert_eq!(seen(Fate::Cut).await, (None, 1));
     }
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use super::call::Call;
+
 /// Bad weather between the functions and DynamoDB and Secrets Manager.
 #[derive(Clone, Debug)]
 pub struct Storm {
@@ -20,15 +22,6 @@ pub struct Storm {
     pub spells: u64,
     /// How many of a thousand calls cost a worker of `send-email` that makes them its life.
     pub kills: u64,
-}
-
-/// A call, as far as decisions go.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Call {
-    /// The target, such as `DynamoDB_20120810.PutItem`.
-    pub(super) target: String,
-    /// The key of the item, or the name of the secret.
-    pub(super) about: String,
 }
 
 /// What becomes of a call.
