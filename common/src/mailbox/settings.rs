@@ -164,6 +164,11 @@ impl Settings {
         );
         let issuer = endpoint(&mut fields, "issuer", preset, tenant.as_ref(), "v2.0");
         let scopes = scopes(&mut fields, preset, issued_elsewhere);
+        if let (Some(endpoint), Some(scopes)) = (&token_endpoint, &scopes)
+            && let Some(problem) = mixes_clouds(endpoint, scopes)
+        {
+            fields.fault("token_endpoint", problem);
+        }
         let smtp_host = fields.optional("smtp_host", host);
         let smtp_port = fields.number("smtp_port", 1, u64::from(u16::MAX), 587);
         let ehlo_name = fields.optional("ehlo_name", host);
@@ -303,6 +308,9 @@ fn fastest(smtp_host: Option<&String>) -> u64 {
     }
 }
 
+/// The directory that stands for all personal accounts.
+const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
 /// The tenant, which must name one directory.
 fn tenant(fields: &mut Fields, cloud: Cloud) -> Option<Tenant> {
     if cloud == Cloud::Consumer && !fields.has("tenant") {
@@ -313,6 +321,10 @@ fn tenant(fields: &mut Fields, cloud: Cloud) -> Option<Tenant> {
             Err("must name one directory: `common` and `organizations` let any account sign in; give the directory's GUID or domain".to_owned())
         }
         "consumers" if cloud != Cloud::Consumer => Err("is `consumers`, which belongs to the cloud `consumer`".to_owned()),
+        "consumers" | PERSONAL_ACCOUNTS => Ok(text.to_owned()),
+        _ if cloud == Cloud::Consumer => {
+            Err("names a directory, and personal accounts are in none: leave it out".to_owned())
+        }
         _ => word(text),
     });
     tenant.map(Tenant)
@@ -335,6 +347,19 @@ fn endpoint(
         tenant?.as_str()
     ))
     .ok()
+}
+
+/// Whether the tokens of a Microsoft cloud are asked for the mail of another one, whose servers refuse them.
+fn mixes_clouds(token_endpoint: &Url, scopes: &Scopes) -> Option<&'static str> {
+    let is_authority = |cloud: &Cloud| token_endpoint.host_str() == Some(cloud.authority());
+    let is_resource = |cloud: &Cloud| scopes.resource() == cloud.resource();
+    let clouds = Cloud::ALL.map(|(_, cloud)| cloud);
+    let mixes = clouds.iter().any(is_authority)
+        && clouds.iter().any(is_resource)
+        && !clouds
+            .iter()
+            .any(|cloud| is_authority(cloud) && is_resource(cloud));
+    mixes.then_some("is of another Microsoft cloud than the resource of the scopes")
 }
 
 /// The scopes, which at a Microsoft authority must belong to that authority's cloud.
@@ -475,6 +500,38 @@ mod tests {
             r#"{"address":"a@contoso.com","tenant":"contoso.com","client_id":"app","more":{"address":"b@contoso.com"}}"#,
         );
         assert_eq!(faults, ["more.address is set already, outside of `more`"]);
+    }
+
+    #[test]
+    fn personal_accounts_are_in_no_directory() {
+        let json = |tenant: &str| {
+            format!(
+                r#"{{"address":"a@outlook.com","cloud":"consumer","tenant":"{tenant}","client_id":"app"}}"#
+            )
+        };
+        assert_eq!(
+            faults(&json("contoso.com")),
+            ["tenant names a directory, and personal accounts are in none: leave it out"]
+        );
+        for tenant in ["", "consumers", PERSONAL_ACCOUNTS] {
+            assert!(parse(&json(tenant)).is_ok(), "{tenant}");
+        }
+    }
+
+    #[test]
+    fn the_authority_of_one_cloud_is_not_mixed_with_the_resource_of_another() {
+        let json = |cloud: &str, token_endpoint: &str| {
+            format!(
+                r#"{{"address":"a@contoso.com","cloud":"{cloud}","tenant":"contoso.com","client_id":"app","more":{{"token_endpoint":"https://{token_endpoint}/contoso.com/oauth2/v2.0/token"}}}}"#
+            )
+        };
+        let us = "login.microsoftonline.us";
+        assert_eq!(
+            faults(&json("public", us)),
+            ["token_endpoint is of another Microsoft cloud than the resource of the scopes"]
+        );
+        assert!(parse(&json("dod", us)).is_ok());
+        assert!(parse(&json("public", "login.contoso.com")).is_ok());
     }
 
     #[test]
