@@ -9,6 +9,8 @@
 //! nothing behind, and the claim is taken over when the lease ends. A worker that dies after it may
 //! have sent the message: that record is `unknown`, and never sent again by accident.
 
+mod redrive;
+
 use std::future::Future;
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::class::Class;
 use crate::mailbox::MailboxId;
+
+pub use self::redrive::{Redrive, Resend, redrive};
 
 /// Names a notification of a mailbox in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -1,3 +1,5 @@
+mod model;
+
 use super::*;
 
 fn at(seconds: i64) -> Timestamp {
