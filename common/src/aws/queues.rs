@@ -5,10 +5,17 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
+use aws_sdk_sqs::error::BuildError;
+use aws_sdk_sqs::primitives::Blob;
+use aws_sdk_sqs::types::{
+    ChangeMessageVisibilityBatchRequestEntry, Message, MessageAttributeValue,
+    MessageSystemAttributeName, QueueAttributeName,
+};
+use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::boxed;
+use crate::failed::{Attribute, FailedCopy, Value};
 
 /// The queues of the account, by their names.
 #[derive(Debug)]
@@ -38,6 +45,9 @@ pub struct Depth {
     /// Not yet visible for the first time.
     pub delayed: u64,
 }
+
+/// How many messages SQS gives or takes at once.
+const MOST: usize = 10;
 
 impl Queues {
     /// The queues of the account.
@@ -112,6 +122,96 @@ impl Queues {
             .map_err(|error| fault(queue, error))
     }
 
+    /// Puts a copy on a queue, with attributes of any kind.
+    ///
+    /// # Errors
+    ///
+    /// When SQS does not answer or refuses.
+    pub async fn send_copy(
+        &self,
+        queue: &str,
+        body: &str,
+        attributes: &[Attribute],
+    ) -> Result<(), QueueError> {
+        let mut send = self
+            .client
+            .send_message()
+            .queue_url(self.url(queue).await?)
+            .message_body(body);
+        for attribute in attributes {
+            let value = to_sdk(attribute).map_err(|error| fault(queue, error))?;
+            send = send.message_attributes(&attribute.name, value);
+        }
+        let sent = send.send().await;
+        sent.map(|_| ()).map_err(|error| fault(queue, error))
+    }
+
+    /// Takes up to ten copies from a failed queue and hides them; none when there is nothing to see.
+    ///
+    /// # Errors
+    ///
+    /// When SQS does not answer or refuses.
+    pub async fn receive(
+        &self,
+        queue: &str,
+        hidden_for: Duration,
+    ) -> Result<Vec<FailedCopy>, QueueError> {
+        let receive = self
+            .client
+            .receive_message()
+            .queue_url(self.url(queue).await?);
+        let answer = receive
+            .max_number_of_messages(MOST as i32)
+            .visibility_timeout(i32::try_from(hidden_for.as_secs()).unwrap_or(i32::MAX))
+            // A short wait asks all servers that keep the queue, and not some of them.
+            .wait_time_seconds(1)
+            .message_attribute_names("All")
+            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
+            .send()
+            .await
+            .map_err(|error| fault(queue, error))?;
+        let messages = answer.messages.unwrap_or_default();
+        Ok(messages.into_iter().map(from_sdk).collect())
+    }
+
+    /// Deletes a received message.
+    ///
+    /// # Errors
+    ///
+    /// When SQS does not answer or refuses.
+    pub async fn delete(&self, queue: &str, receipt: &str) -> Result<(), QueueError> {
+        let delete = self
+            .client
+            .delete_message()
+            .queue_url(self.url(queue).await?);
+        let deleted = delete.receipt_handle(receipt).send().await;
+        deleted.map(|_| ()).map_err(|error| fault(queue, error))
+    }
+
+    /// Shows received messages again at once. One whose time is up already is visible anyway.
+    ///
+    /// # Errors
+    ///
+    /// When SQS does not answer or refuses.
+    pub async fn release(&self, queue: &str, receipts: &[String]) -> Result<(), QueueError> {
+        for receipts in receipts.chunks(MOST) {
+            let mut change = self
+                .client
+                .change_message_visibility_batch()
+                .queue_url(self.url(queue).await?);
+            for (number, receipt) in receipts.iter().enumerate() {
+                let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
+                    .id(number.to_string())
+                    .receipt_handle(receipt)
+                    .visibility_timeout(0)
+                    .build();
+                change = change.entries(entry.map_err(|error| fault(queue, error))?);
+            }
+            change.send().await.map_err(|error| fault(queue, error))?;
+        }
+        Ok(())
+    }
+
     /// Counts what a queue holds.
     ///
     /// # Errors
@@ -164,6 +264,45 @@ impl Queues {
         urls.insert(queue.to_owned(), url.clone());
         Ok(url)
     }
+}
+
+fn from_sdk(message: Message) -> FailedCopy {
+    let sent = message
+        .attributes
+        .unwrap_or_default()
+        .remove(&MessageSystemAttributeName::SentTimestamp);
+    let milliseconds = sent.and_then(|sent| sent.parse().ok());
+    let attribute = |(name, value): (String, MessageAttributeValue)| Attribute {
+        name,
+        value: match (value.string_value, value.binary_value) {
+            (None, Some(octets)) => Value::Octets(octets.into_inner()),
+            (text, _) => Value::Text(text.unwrap_or_default()),
+        },
+        kind: value.data_type,
+    };
+    let mut attributes: Vec<_> = message
+        .message_attributes
+        .unwrap_or_default()
+        .into_iter()
+        .map(attribute)
+        .collect();
+    attributes.sort_by(|one, other| one.name.cmp(&other.name));
+    FailedCopy {
+        copy: message.message_id.unwrap_or_default(),
+        receipt: message.receipt_handle.unwrap_or_default(),
+        body: message.body.unwrap_or_default(),
+        attributes,
+        enqueued_at: milliseconds.and_then(|sent| Timestamp::from_millisecond(sent).ok()),
+    }
+}
+
+fn to_sdk(attribute: &Attribute) -> Result<MessageAttributeValue, BuildError> {
+    let value = MessageAttributeValue::builder().data_type(&attribute.kind);
+    match &attribute.value {
+        Value::Text(text) => value.string_value(text),
+        Value::Octets(octets) => value.binary_value(Blob::new(octets.as_slice())),
+    }
+    .build()
 }
 
 fn fault(queue: &str, error: impl std::error::Error + Send + Sync + 'static) -> QueueError {
