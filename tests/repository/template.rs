@@ -154,6 +154,7 @@ fn a_mailbox_has_a_failed_queue_with_room_for_the_reason_and_alarms() {
     assert_eq!(queue["RedrivePolicy"]["maxReceiveCount"], 1000);
     let largest = queue["MaximumMessageSize"].as_u64().unwrap();
     assert_eq!(largest, 1024 * 1024 - 16 * 1024);
+    assert_eq!(largest, common::failed::LARGEST_MESSAGE as u64);
     assert_eq!(queue["MessageRetentionPeriod"], 14 * 24 * 3600);
     assert!(resources(&mailbox, "AWS::CloudWatch::Alarm").len() >= 2);
 }
@@ -241,6 +242,23 @@ fn no_function_reads_a_token_that_it_does_not_use() {
         ends("TokenRefreshRole", "/grant-??????")
             && ends("TokenRefreshRole", "/access-token-??????")
     );
+}
+
+#[test]
+fn a_redrive_takes_from_failed_queues_alone_and_never_by_sqs_itself() {
+    let template = template("template.yaml");
+    for role in ROLES {
+        for statement in statements(&template, role) {
+            let actions = list(&statement["Action"]);
+            let moves = |action: &String| action.contains("MessageMoveTask");
+            assert!(!actions.iter().any(moves), "{role}: {actions:?}");
+            if role == "OperatorRole" && actions.iter().any(|action| action == "sqs:ReceiveMessage")
+            {
+                let queues = list(&statement["Resource"]);
+                assert!(queues.iter().all(|queue| queue.ends_with("_*_failed")));
+            }
+        }
+    }
 }
 
 #[test]

@@ -24,11 +24,11 @@ pub(super) fn of(class: Class, about: &Concerning<'_>) -> String {
         Class::ContentRefused => "Change the content of the message as the server's reply asks, and send it under a new id.".to_owned(),
         Class::Expired => "Send the notification again with a new id and a later `expires_at`, if it still matters.".to_owned(),
         Class::WaitedTooLong => format!(
-            "Repair what keeps mailbox {mailbox} closed, then send its notifications from the failed queue to the queue again, each with its attribute `pillarbox-id`."
+            "Repair what keeps mailbox {mailbox} closed, then put its notifications back on the queue: `operator redrive {mailbox} --class waited_too_long`."
         ),
-        Class::RefusedOther => {
-            "Read the server's reply, repair what it names, and send the notification from the failed queue to the queue again, with its attribute `pillarbox-id`.".to_owned()
-        }
+        Class::RefusedOther => format!(
+            "Read the server's reply, repair what it names, and put the notification back on the queue: `operator redrive {mailbox} --class refused_other`."
+        ),
         Class::RateLimited => format!(
             "Nothing has to be done: the mailbox slows down by itself. If it happens often, something else sends as {username} too; give it a mailbox of its own or lower `messages_per_minute`."
         ),
@@ -85,7 +85,7 @@ pub(super) fn of(class: Class, about: &Concerning<'_>) -> String {
         Class::TlsRefused => "Check `smtp_host` and `smtp_port`, and that nothing between the function and the server changes the connection; for a server behind a private certification authority, give its certificate in the stack's parameter. It has to offer STARTTLS with TLS 1.2 or newer and a certificate for its name.".to_owned(),
         Class::ProtocolError => "Report this with the reply and the stage: the server and Pillarbox do not understand each other. Check first that `smtp_host` and `smtp_port` are those of a submission server.".to_owned(),
         Class::UnknownAfterData => format!(
-            "Look for the message in Sent Items of {address}. If it is not there, put the notification on the queue again under a new id."
+            "Look for the message in Sent Items of {address}. If it is there, delete the failed copy (`operator drop {mailbox}` with its id); if it is not, send it again: `operator redrive {mailbox} --resend` with its id."
         ),
     }
 }

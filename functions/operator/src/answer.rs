@@ -1,10 +1,14 @@
 //! What a person is answered. The names of the fields are stable.
 
+pub(crate) mod failed;
+
 use common::aws::Depth;
 use common::class::Class;
 use common::mailbox::{Health, MailboxState, Settings};
 use jiff::Timestamp;
 use serde::Serialize;
+
+use self::failed::{Dropped, Listed, Redriven};
 
 /// The answer to a command.
 #[derive(Debug, Serialize)]
@@ -61,6 +65,12 @@ pub(crate) enum Answer {
         /// The mailbox as it is now.
         mailbox: Box<Status>,
     },
+    /// To `failed`.
+    Failed(Listed),
+    /// To `redrive`.
+    Redriven(Redriven),
+    /// To `drop`.
+    Dropped(Dropped),
 }
 
 /// How a mailbox does.

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::aws::{
-    ConsentTable, Functions, InvokeError, Mappings, Paces, Parameters, QueueError, Queues, Secrets,
-    SettingsError, States, Valve,
+    ConsentTable, Functions, InvokeError, Ledger, Mappings, Paces, Parameters, QueueError, Queues,
+    Secrets, SettingsError, States, Valve,
 };
 use common::class::Class;
 use common::clock::{Clock, SystemClock};
 use common::consent::{ConsentsUnavailable, PublicUrl, Purpose, connect_link};
 use common::digest;
+use common::ledger::Resend;
 use common::mailbox::{MailboxId, MailboxStates, Pause, Settings, StateUnavailable};
 use common::naming::StackName;
 use common::oauth::admin_consent_url;
@@ -21,12 +22,19 @@ use common::telemetry::chain;
 use common::vault::{Vault, VaultError};
 use futures_util::StreamExt;
 use futures_util::stream;
+use jiff::Timestamp;
 use rustls::ClientConfig;
 use serde_json::json;
 
 use crate::answer::{Answer, Condition, Status};
 use crate::check::{Check, Stopped};
+use crate::queues::MailboxQueues;
+use crate::redrive::{FailedDesk, Mode};
 use crate::request::Request;
+use crate::selection::SelectionError;
+
+/// How many notifications of a failed queue are shown at most.
+const LISTED: u16 = 1000;
 
 /// How many mailboxes are looked at at the same time.
 const AT_ONCE: usize = 8;
@@ -41,6 +49,7 @@ pub(crate) struct Operator {
     pub(crate) parameters: Parameters,
     pub(crate) states: States,
     pub(crate) paces: Paces,
+    pub(crate) ledger: Ledger,
     pub(crate) consents: ConsentTable,
     pub(crate) vault: Vault<Secrets>,
     pub(crate) queues: Queues,
@@ -55,6 +64,9 @@ pub(crate) enum CommandError {
     /// The mailbox that was named has no valid id.
     #[error("`mailbox` is not the id of a mailbox")]
     Mailbox,
+    /// The copies of the failed queue that are meant were not named.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
     /// The mailbox's sign-in service has no page for administrators.
     #[error(
         "the sign-in service of this mailbox has no page on which an administrator approves an app"
@@ -86,7 +98,11 @@ impl Operator {
     /// # Errors
     ///
     /// When the mailbox is unknown or something that the command needs cannot be reached.
-    pub(crate) async fn handle(&self, request: Request) -> Result<Answer, CommandError> {
+    pub(crate) async fn handle(
+        &self,
+        request: Request,
+        deadline: Timestamp,
+    ) -> Result<Answer, CommandError> {
         match request {
             Request::Connect { mailbox, admin } => {
                 let purpose = if admin {
@@ -131,6 +147,48 @@ impl Operator {
             Request::Disconnect { mailbox } => {
                 self.disconnect(&self.settings(&mailbox).await?).await
             }
+            Request::Failed { mailbox, limit } => {
+                let (mailbox, limit) = (id(&mailbox)?, limit.clamp(1, LISTED));
+                let queue = MailboxQueues::of(&mailbox, &self.stack, &self.queues);
+                let desk = self.failed_desk(&mailbox, &queue, deadline);
+                Ok(Answer::Failed(desk.list(limit.into()).await?))
+            }
+            Request::Redrive(selection) => {
+                let (mailbox, filter) = (id(&selection.mailbox)?, selection.filter()?);
+                let resend = match selection.resend {
+                    true => Resend::Unknown,
+                    false => Resend::Never,
+                };
+                let queue = MailboxQueues::of(&mailbox, &self.stack, &self.queues);
+                let desk = self.failed_desk(&mailbox, &queue, deadline);
+                let redriven = desk.redrive(&filter, resend, Mode::of(&selection)).await?;
+                Ok(Answer::Redriven(redriven))
+            }
+            Request::Drop(selection) => {
+                let (mailbox, filter) = (id(&selection.mailbox)?, selection.filter()?);
+                if selection.resend {
+                    return Err(SelectionError::Resend.into());
+                }
+                let queue = MailboxQueues::of(&mailbox, &self.stack, &self.queues);
+                let desk = self.failed_desk(&mailbox, &queue, deadline);
+                let dropped = desk.drop(&filter, Mode::of(&selection)).await?;
+                Ok(Answer::Dropped(dropped))
+            }
+        }
+    }
+
+    fn failed_desk<'a>(
+        &'a self,
+        mailbox: &'a MailboxId,
+        queue: &'a MailboxQueues<'a>,
+        deadline: Timestamp,
+    ) -> FailedDesk<'a, Ledger, MailboxQueues<'a>, SystemClock> {
+        FailedDesk {
+            mailbox,
+            ledger: &self.ledger,
+            queue,
+            clock: &SystemClock,
+            deadline,
         }
     }
 

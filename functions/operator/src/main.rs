@@ -3,19 +3,24 @@
 mod answer;
 mod check;
 mod handler;
+mod queues;
+mod redrive;
 mod request;
 #[cfg(test)]
 mod schema;
+mod selection;
+mod walk;
 
 use std::sync::Arc;
 
 use common::aws::{
-    self, ConsentTable, Functions, Mappings, Paces, Parameters, Queues, Secrets, States,
+    self, ConsentTable, Functions, Ledger, Mappings, Paces, Parameters, Queues, Secrets, States,
 };
 use common::config::{LOG_LEVEL, PUBLIC_URL, Reader, process_environment};
 use common::consent::PublicUrl;
 use common::vault::Vault;
 use common::{telemetry, tls};
+use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use tracing::level_filters::LevelFilter;
 
@@ -41,6 +46,7 @@ async fn main() -> Result<(), Error> {
         parameters: Parameters::new(&config, stack.clone()),
         states: States::new(&config, environment.table.clone()),
         paces: Paces::new(&config, environment.table.clone()),
+        ledger: Ledger::new(&config, environment.table.clone()),
         consents: ConsentTable::new(&config, environment.table),
         vault: Vault::new(Secrets::new(&config), stack.clone()),
         queues: Queues::new(&config),
@@ -53,7 +59,11 @@ async fn main() -> Result<(), Error> {
         stack,
     };
     run(service_fn(move |event: LambdaEvent<Request>| async move {
-        operator.handle(event.payload).await.map_err(Error::from)
+        let deadline = Timestamp::try_from(event.context.deadline()).unwrap_or(Timestamp::MAX);
+        operator
+            .handle(event.payload, deadline)
+            .await
+            .map_err(Error::from)
     }))
     .await
 }

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::selection::Selection;
+
 /// A command, as the payload of the invocation: `{"command": "status"}`.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -51,6 +53,22 @@ pub(crate) enum Request {
         /// The mailbox.
         mailbox: String,
     },
+    /// What is in the failed queue, which stays there.
+    Failed {
+        /// The mailbox.
+        mailbox: String,
+        /// How many notifications to show, 1000 at most.
+        #[serde(default = "hundred")]
+        limit: u16,
+    },
+    /// Notifications of the failed queue are tried again.
+    Redrive(Selection),
+    /// Notifications of the failed queue are deleted for good.
+    Drop(Selection),
+}
+
+fn hundred() -> u16 {
+    100
 }
 
 #[cfg(test)]
@@ -80,6 +98,16 @@ mod tests {
             let connect = parse(json).expect("a request");
             assert_eq!(connect, Request::Connect { mailbox, admin });
         }
+        assert_eq!(
+            parse(r#"{"command":"failed","mailbox":"billing"}"#).expect("a request"),
+            Request::Failed {
+                mailbox: "billing".to_owned(),
+                limit: 100
+            }
+        );
+        let redrive = r#"{"command":"redrive","mailbox":"billing","class":"expired"}"#;
+        assert!(matches!(parse(redrive), Ok(Request::Redrive(_))));
+        assert!(parse(r#"{"command":"drop","mailbox":"billing","id":"a"}"#).is_err());
         assert!(parse(r#"{"command":"pause"}"#).is_err());
         assert!(parse(r#"{"command":"status","mailbx":"billing"}"#).is_err());
     }

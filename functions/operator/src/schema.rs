@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use common::class::Class;
+use common::failed::{Refused, Report};
 use common::grant::GrantId;
 use common::mailbox::{Connection, MailboxId, MailboxState, Settings};
 use jiff::{SignedDuration, Timestamp};
@@ -11,6 +12,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
+use crate::answer::failed::{Dropped, End, Failed, Listed, Named, Redriven, Why};
 use crate::answer::{Answer, Condition, Status, Step};
 use crate::request::Request;
 
@@ -55,6 +57,48 @@ impl JsonSchema for Messages {
             "type": "object",
             "properties": { "waiting": count, "in_flight": count, "delayed": count },
             "required": ["waiting", "in_flight", "delayed"],
+        })
+    }
+}
+
+/// Why a notification is in the failed queue.
+pub(crate) struct FailedReport;
+
+impl JsonSchema for FailedReport {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Report".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let class = generator.subschema_for::<Option<ClassName>>();
+        let time = generator.subschema_for::<Time>();
+        let (text, count) = (
+            json!({ "type": "string" }),
+            json!({ "type": "integer", "minimum": 0 }),
+        );
+        json_schema!({
+            "type": "object",
+            "properties": {
+                "class": class,
+                "reply": text,
+                "stage": text,
+                "remedy": text,
+                "attempts": count,
+                "message_id": text,
+                "first_attempt_at": time,
+                "failed_at": time,
+                "refused": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": { "recipient": text, "reply": text },
+                        "required": ["recipient", "reply"],
+                    },
+                },
+                "refused_more": count,
+                "accepted": count,
+            },
+            "required": ["class", "reply", "stage", "remedy", "attempts", "refused_more", "accepted"],
         })
     }
 }
@@ -119,6 +163,45 @@ fn status(connection: Connection) -> Status {
     }
 }
 
+/// A notification of a failed queue, with everything that can be known of it.
+fn failed() -> Listed {
+    let now: Timestamp = "2027-03-01T12:00:00Z".parse().unwrap();
+    let refused = Refused {
+        recipient: "a@fabrikam.com".to_owned(),
+        reply: "550 no".to_owned(),
+    };
+    let report = Report {
+        class: Some(Class::RecipientRefused),
+        message_id: Some("<1@contoso.com>".to_owned()),
+        first_attempt_at: Some(now),
+        failed_at: Some(now),
+        refused: vec![refused],
+        ..Report::default()
+    };
+    let failed = |report| Failed {
+        id: "invoice-1".to_owned(),
+        enqueued_at: Some(now),
+        bytes: 12,
+        report,
+    };
+    Listed {
+        failed: vec![failed(report), failed(Report::default())],
+        end: End::default(),
+    }
+}
+
+fn redriven() -> Redriven {
+    let named = || Named {
+        id: "invoice-1".to_owned(),
+        class: Some(Class::Expired),
+    };
+    let mut redriven = Redriven::default();
+    redriven.put_back.add(named());
+    redriven.stays.add(named(), &Why::Unknown);
+    redriven.end.fault = Some("the queue cannot be reached".to_owned());
+    redriven
+}
+
 /// An answer of every kind, as the function makes it.
 fn answers() -> Vec<Value> {
     let now: Timestamp = "2027-03-01T12:00:00Z".parse().unwrap();
@@ -161,6 +244,9 @@ fn answers() -> Vec<Value> {
             withdraw: "At Microsoft.".to_owned(),
             mailbox: mailbox(),
         },
+        Answer::Failed(failed()),
+        Answer::Redriven(redriven()),
+        Answer::Dropped(Dropped::default()),
     ];
     answers
         .iter()
@@ -199,6 +285,10 @@ fn requests_and_their_schema_agree() {
         json!({ "command": "refresh", "mailbox": "billing" }),
         json!({ "command": "disconnect", "mailbox": "billing" }),
         json!({ "command": "send-test", "mailbox": "billing" }),
+        json!({ "command": "failed", "mailbox": "billing", "limit": 5 }),
+        json!({ "command": "redrive", "mailbox": "billing", "class": "expired", "resend": true }),
+        json!({ "command": "drop", "mailbox": "billing", "ids": ["a"], "older_than": "2 days" }),
+        json!({ "command": "drop", "mailbox": "billing", "id": "a" }),
         json!({ "command": "check" }),
         json!({ "command": "chck", "mailbox": "billing" }),
         json!({ "command": "pause", "mailbx": "billing" }),
@@ -208,6 +298,6 @@ fn requests_and_their_schema_agree() {
     for (number, request) in requests.into_iter().enumerate() {
         let is_taken = serde_json::from_value::<Request>(request.clone()).is_ok();
         assert_eq!(schema.is_valid(&request), is_taken, "{request}");
-        assert_eq!(is_taken, number < 6, "{request}");
+        assert_eq!(is_taken, number < 9, "{request}");
     }
 }

@@ -1,0 +1,588 @@
+//! Redrives of a failed queue in memory that hides, repeats itself and breaks as SQS does.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::clock::FixedClock;
+use common::failed::{ID_ATTRIBUTE, LARGEST_MESSAGE, REPORT_ATTRIBUTE};
+use common::fakes::{Calls, MemoryLedger, turn};
+use common::ledger::{Claim, HandOver, Reason, RecipientOutcome, Record, State, Worker, claim};
+use jiff::SignedDuration;
+
+use super::*;
+
+/// A body and its attributes, as they were put on the mailbox's queue.
+type PutBack = (String, Vec<Attribute>);
+
+/// A failed queue, and what was put back on the mailbox's.
+#[derive(Clone)]
+struct MemoryQueue {
+    calls: Calls,
+    clock: FixedClock,
+    /// How long a call takes.
+    pace: SignedDuration,
+    kept: Arc<Mutex<Vec<(FailedCopy, Timestamp)>>>,
+    put_back: Arc<Mutex<Vec<PutBack>>>,
+}
+
+impl MemoryQueue {
+    async fn note(&self, verb: &str, object: &str) -> Result<(), QueueError> {
+        turn().await;
+        self.clock.advance(self.pace);
+        let noted = self.calls.note(verb, object);
+        noted.map_err(|broken| QueueError {
+            queue: "pillarbox_billing_failed".to_owned(),
+            source: Box::new(broken),
+        })
+    }
+}
+
+impl FailedQueue for MemoryQueue {
+    async fn receive(&self, hidden_for: Duration) -> Result<Vec<FailedCopy>, QueueError> {
+        self.note("receive", "").await?;
+        let now = self.clock.now();
+        let until = now + SignedDuration::try_from(hidden_for).unwrap();
+        let mut kept = self.kept.lock().unwrap();
+        let visible = kept
+            .iter_mut()
+            .filter(|(_, hidden)| *hidden <= now)
+            .take(10);
+        Ok(visible
+            .map(|(copy, hidden)| {
+                *hidden = until;
+                copy.receipt = format!("{} at {now}", copy.copy);
+                copy.clone()
+            })
+            .collect())
+    }
+
+    async fn release(&self, receipts: &[String]) -> Result<(), QueueError> {
+        self.note("release", "").await?;
+        let now = self.clock.now();
+        for (copy, hidden) in self.kept.lock().unwrap().iter_mut() {
+            if receipts.contains(&copy.receipt) {
+                *hidden = now;
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, receipt: &str) -> Result<(), QueueError> {
+        self.note("delete", receipt).await?;
+        let mut kept = self.kept.lock().unwrap();
+        kept.retain(|(copy, _)| copy.receipt != receipt);
+        Ok(())
+    }
+
+    async fn put_back(&self, body: &str, attributes: &[Attribute]) -> Result<(), QueueError> {
+        self.note("put back", "").await?;
+        let copy = (body.to_owned(), attributes.to_vec());
+        self.put_back.lock().unwrap().push(copy);
+        Ok(())
+    }
+}
+
+struct World {
+    mailbox: MailboxId,
+    calls: Calls,
+    clock: FixedClock,
+    ledger: MemoryLedger,
+    queue: MemoryQueue,
+}
+
+fn body(id: &str) -> String {
+    format!(
+        r#"{{"id":"{id}","to":["a@fabrikam.com","b@fabrikam.com"],"subject":"Invoice","text":"Hello"}}"#
+    )
+}
+
+fn recipient(address: &str, accepted: bool) -> RecipientOutcome {
+    RecipientOutcome {
+        address: address.to_owned(),
+        accepted,
+        reply: "of the server".to_owned(),
+    }
+}
+
+fn reason(class: Class) -> Reason {
+    Reason {
+        class,
+        reply: "550 no".to_owned(),
+        stage: "rcpt".to_owned(),
+    }
+}
+
+fn handed_over(class: Class) -> HandOver {
+    HandOver {
+        reason: reason(class),
+        copy: "first copy".to_owned(),
+        done: true,
+    }
+}
+
+impl World {
+    fn new() -> Self {
+        let calls = Calls::default();
+        let clock = FixedClock::at("2027-03-01T12:00:00Z".parse().unwrap());
+        let mut ledger = MemoryLedger::default();
+        ledger.calls = calls.clone();
+        let queue = MemoryQueue {
+            calls: calls.clone(),
+            clock: clock.clone(),
+            pace: SignedDuration::ZERO,
+            kept: Arc::default(),
+            put_back: Arc::default(),
+        };
+        Self {
+            mailbox: MailboxId::parse("billing").unwrap(),
+            calls,
+            clock,
+            ledger,
+            queue,
+        }
+    }
+
+    /// Puts a copy on the failed queue, as `send-email` does.
+    fn fails(&self, id: Option<&str>, body: &str, class: Class) {
+        let failed_at = self.clock.now();
+        let report = format!(r#"{{"class":"{class}","reply":"550 no","failed_at":"{failed_at}"}}"#);
+        let mut attributes = vec![Attribute::text(REPORT_ATTRIBUTE, &report)];
+        attributes.extend(id.map(|id| Attribute::text(ID_ATTRIBUTE, id)));
+        let mut kept = self.queue.kept.lock().unwrap();
+        let copy = FailedCopy {
+            copy: format!("copy-{}", kept.len()),
+            receipt: String::new(),
+            body: body.to_owned(),
+            attributes,
+            enqueued_at: Some(failed_at),
+        };
+        kept.push((copy, failed_at));
+    }
+
+    /// A notification that failed: its record, and its copy in the failed queue.
+    async fn failed(&self, id: &str, class: Class, settled: Vec<RecipientOutcome>, state: State) {
+        self.fails(Some(id), &body(id), class);
+        let now = self.clock.now();
+        let record = Record {
+            revision: 1,
+            content: hash(id),
+            attempts: 1,
+            sent_again: false,
+            first_attempt_at: now,
+            message_id: Some("<1@contoso.com>".to_owned()),
+            settled,
+            state,
+        };
+        self.ledger
+            .write(&self.key(id), &record, now)
+            .await
+            .unwrap();
+    }
+
+    async fn refused(&self, id: &str) {
+        let class = Class::RecipientRefused;
+        let settled = BOTH.map(|address| recipient(address, false)).into();
+        let hand_over = handed_over(class);
+        self.failed(id, class, settled, State::Refused { hand_over })
+            .await;
+    }
+
+    async fn unknown(&self, id: &str) {
+        let class = Class::UnknownAfterData;
+        let hand_over = handed_over(class);
+        self.failed(id, class, Vec::new(), State::Unknown { hand_over })
+            .await;
+    }
+
+    async fn accepted(&self, id: &str, refused: Option<HandOver>) {
+        let settled = vec![
+            recipient(BOTH[0], true),
+            recipient(BOTH[1], refused.is_none()),
+        ];
+        let state = State::Accepted {
+            at: self.clock.now(),
+            reply: "250 ok".to_owned(),
+            hand_over: refused,
+        };
+        self.failed(id, Class::RecipientRefused, settled, state)
+            .await;
+    }
+
+    fn key(&self, id: &str) -> Key {
+        Key {
+            mailbox: self.mailbox.clone(),
+            notification: id.to_owned(),
+        }
+    }
+
+    fn record(&self, id: &str) -> Record {
+        self.ledger.seen(&self.key(id)).expect("a record")
+    }
+
+    /// The desk of an invocation that begins now and may last a minute.
+    fn desk(&self) -> FailedDesk<'_, MemoryLedger, MemoryQueue, FixedClock> {
+        FailedDesk {
+            mailbox: &self.mailbox,
+            ledger: &self.ledger,
+            queue: &self.queue,
+            clock: &self.clock,
+            deadline: self.clock.now() + SignedDuration::from_mins(1),
+        }
+    }
+
+    async fn redrive(&self, selection: &str) -> Redriven {
+        let selection = selection_of(selection);
+        let resend = match selection.resend {
+            true => Resend::Unknown,
+            false => Resend::Never,
+        };
+        let filter = selection.filter().unwrap();
+        let desk = self.desk();
+        desk.redrive(&filter, resend, Mode::of(&selection))
+            .await
+            .unwrap()
+    }
+
+    /// The ids in the failed queue that can be seen.
+    fn visible(&self) -> Vec<String> {
+        let now = self.clock.now();
+        let kept = self.queue.kept.lock().unwrap();
+        let visible = kept.iter().filter(|(_, hidden)| *hidden <= now);
+        visible.map(|(copy, _)| Read::of(copy).named().id).collect()
+    }
+
+    fn kept(&self) -> usize {
+        self.queue.kept.lock().unwrap().len()
+    }
+
+    fn put_back(&self) -> Vec<PutBack> {
+        self.queue.put_back.lock().unwrap().clone()
+    }
+
+    /// Delivers what was put back, and counts the mails.
+    async fn deliver(&self, id: &str) -> usize {
+        let mut mails = 0;
+        let copies = self.put_back();
+        let of_id = copies.iter().filter(|(text, _)| *text == body(id));
+        for (number, _) in of_id.enumerate() {
+            let now = self.clock.now();
+            let worker = Worker {
+                copy: format!("new copy {number}"),
+                name: format!("worker {number}"),
+                lease_until: now + SignedDuration::from_mins(6),
+            };
+            let record = self.ledger.read(&self.key(id), now).await.unwrap();
+            let Claim::Granted(claimed) = claim(record.as_ref(), &hash(id), &worker, now) else {
+                continue;
+            };
+            let sending = claimed.sending(&worker, "<1@contoso.com>".to_owned());
+            let accepted = sending.accepted(now, "250 ok".to_owned(), Vec::new(), None);
+            for record in [claimed, sending, accepted] {
+                let written = self.ledger.write(&self.key(id), &record, now).await;
+                assert_eq!(written.unwrap(), Written::Done);
+            }
+            mails += 1;
+        }
+        mails
+    }
+}
+
+const BOTH: [&str; 2] = ["a@fabrikam.com", "b@fabrikam.com"];
+
+fn hash(id: &str) -> String {
+    let notification = Notification::parse(&body(id)).unwrap();
+    notification.content_hash().as_str().to_owned()
+}
+
+fn selection_of(json: &str) -> Selection {
+    let mut value: serde_json::Value = serde_json::from_str(json).unwrap();
+    value["mailbox"] = "billing".into();
+    serde_json::from_value(value).unwrap()
+}
+
+#[tokio::test]
+async fn a_refused_notification_goes_back_unchanged_and_under_its_id() {
+    let world = World::new();
+    world.refused("invoice-1").await;
+    let answer = world.redrive(r#"{"class":"recipient_refused"}"#).await;
+    assert_eq!((answer.put_back.count, world.kept()), (1, 0));
+    assert_eq!(answer.put_back.ids, ["invoice-1"]);
+    assert_eq!(answer.put_back.by_class["recipient_refused"], 1);
+    assert!(!answer.end.again);
+    let name = Attribute::text(ID_ATTRIBUTE, "invoice-1");
+    assert_eq!(world.put_back(), [(body("invoice-1"), vec![name])]);
+    let record = world.record("invoice-1");
+    let not_before = world.clock.now();
+    assert_eq!(record.state, State::Waiting { not_before });
+    assert_eq!(record.settled, [], "those who were refused are tried again");
+    assert_eq!(world.deliver("invoice-1").await, 1);
+}
+
+#[tokio::test]
+async fn those_who_have_the_mail_are_not_tried_again() {
+    let world = World::new();
+    let refused = handed_over(Class::RecipientRefused);
+    world.accepted("invoice-1", Some(refused)).await;
+    let answer = world.redrive(r#"{"ids":["invoice-1"]}"#).await;
+    assert_eq!(answer.put_back.count, 1);
+    let record = world.record("invoice-1");
+    assert!(record.is_settled(BOTH[0]) && !record.is_settled(BOTH[1]));
+}
+
+#[tokio::test]
+async fn a_hand_over_that_was_not_recorded_holds_nothing_up() {
+    let world = World::new();
+    let class = Class::ContentRefused;
+    let hand_over = HandOver {
+        done: false,
+        ..handed_over(class)
+    };
+    let state = State::Refused { hand_over };
+    world.failed("invoice-1", class, Vec::new(), state).await;
+    assert_eq!(world.redrive(r#"{"all":true}"#).await.put_back.count, 1);
+    assert_eq!(world.record("invoice-1").owed(), None);
+}
+
+#[tokio::test]
+async fn what_is_not_meant_can_be_seen_again_at_once() {
+    let world = World::new();
+    for number in 0..25 {
+        let (id, class) = (format!("late-{number}"), Class::Expired);
+        let hand_over = handed_over(class);
+        world
+            .failed(&id, class, Vec::new(), State::Refused { hand_over })
+            .await;
+    }
+    world.refused("invoice-1").await;
+    let answer = world.redrive(r#"{"class":["recipient_refused"]}"#).await;
+    assert_eq!((answer.put_back.count, answer.not_meant), (1, 25));
+    assert_eq!((world.visible().len(), world.kept()), (25, 25));
+}
+
+#[tokio::test]
+async fn an_unknown_moves_only_when_somebody_asks_to_send_it_again() {
+    let world = World::new();
+    world.unknown("invoice-1").await;
+    let answer = world.redrive(r#"{"all":true}"#).await;
+    assert_eq!(answer.stays.by_reason["unknown"], 1);
+    assert_eq!(world.visible(), ["invoice-1"]);
+
+    let dry = world
+        .redrive(r#"{"all":true,"resend":true,"dry_run":true}"#)
+        .await;
+    assert_eq!((dry.put_back.count, dry.dry_run), (1, true));
+    assert_eq!(world.visible(), ["invoice-1"]);
+    assert_eq!(world.put_back(), [], "nothing moves in a dry run");
+    assert_eq!(world.record("invoice-1").revision, 1);
+
+    let answer = world.redrive(r#"{"all":true,"resend":true}"#).await;
+    assert_eq!((answer.put_back.count, world.kept()), (1, 0));
+    assert_eq!(world.deliver("invoice-1").await, 1);
+}
+
+#[tokio::test]
+async fn an_unknown_that_the_ledger_has_forgotten_is_still_unknown() {
+    let world = World::new();
+    let text = body("invoice-1");
+    world.fails(Some("invoice-1"), &text, Class::UnknownAfterData);
+    let answer = world.redrive(r#"{"all":true}"#).await;
+    assert_eq!((answer.stays.count, world.kept()), (1, 1));
+    let answer = world.redrive(r#"{"all":true,"resend":true}"#).await;
+    assert_eq!((answer.put_back.count, world.kept()), (1, 0));
+}
+
+#[tokio::test]
+async fn what_was_accepted_meanwhile_is_deleted_and_not_sent() {
+    let world = World::new();
+    world.accepted("invoice-1", None).await;
+    let answer = world.redrive(r#"{"all":true}"#).await;
+    assert_eq!(answer.already_accepted.ids, ["invoice-1"]);
+    assert_eq!((world.kept(), world.put_back().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_notification_that_a_worker_has_in_hand_stays_until_that_has_ended() {
+    for is_sending in [false, true] {
+        let world = World::new();
+        let by = Worker {
+            copy: "another".to_owned(),
+            name: "worker".to_owned(),
+            lease_until: world.clock.now() + SignedDuration::from_mins(6),
+        };
+        let state = match is_sending {
+            true => State::Sending { by },
+            false => State::Claimed { by },
+        };
+        world
+            .failed("invoice-1", Class::Expired, Vec::new(), state)
+            .await;
+        let answer = world.redrive(r#"{"all":true}"#).await;
+        assert_eq!(answer.stays.notifications[0].why, "in_hand");
+        assert_eq!(world.visible(), ["invoice-1"]);
+
+        // Its worker was lost. What that left behind is for the next claim to find out.
+        world.clock.advance(SignedDuration::from_mins(6));
+        let answer = world.redrive(r#"{"all":true}"#).await;
+        assert_eq!(answer.put_back.count, 1);
+        let mails = world.deliver("invoice-1").await;
+        assert_eq!(mails, usize::from(!is_sending));
+    }
+}
+
+#[tokio::test]
+async fn other_content_under_the_same_id_stays_and_is_named() {
+    let world = World::new();
+    world.accepted("invoice-1", None).await;
+    let other = body("invoice-1").replace("Hello", "Goodbye");
+    world.fails(Some("invoice-1"), &other, Class::IdempotencyConflict);
+    let answer = world.redrive(r#"{"class":"idempotency_conflict"}"#).await;
+    let stays = &answer.stays.notifications[0];
+    assert_eq!((stays.id.as_str(), stays.why), ("invoice-1", "conflict"));
+    assert_eq!((world.kept(), world.put_back().len()), (2, 0));
+}
+
+#[tokio::test]
+async fn what_has_no_record_goes_back_as_it_is_and_keeps_the_name_that_the_queue_gave_it() {
+    let world = World::new();
+    world.fails(None, "no notification", Class::InvalidMessage);
+    world.fails(None, &body("new"), Class::Expired);
+    let answer = world.redrive(r#"{"newer_than":"1 hour"}"#).await;
+    assert_eq!((answer.put_back.count, world.kept()), (2, 0));
+    let mut names: Vec<_> = world
+        .put_back()
+        .iter()
+        .map(|(_, attributes)| attributes[0].as_text().unwrap().to_owned())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["copy-0", "new"]);
+}
+
+#[tokio::test]
+async fn a_body_without_room_for_its_name_stays_and_says_so() {
+    let world = World::new();
+    let text = r#"{"to":"a@fabrikam.com","subject":"Long","text":""#;
+    let end = r#""}"#;
+    let long = "x".repeat(LARGEST_MESSAGE - text.len() - end.len());
+    let full = format!("{text}{long}{end}");
+    world.fails(Some("invoice-1"), &full, Class::Expired);
+    let named = format!("{}{end}", &full[..full.len() - 20]).replacen('{', r#"{"id":"own","#, 1);
+    world.fails(Some("own"), &named, Class::Expired);
+    let answer = world.redrive(r#"{"all":true}"#).await;
+    assert_eq!(answer.stays.notifications[0].why, "no_room");
+    assert_eq!(world.visible(), ["invoice-1"]);
+    assert_eq!(world.put_back(), [(named, Vec::new())]);
+}
+
+#[tokio::test]
+async fn a_redrive_that_stops_at_any_call_loses_nothing_and_doubles_nothing() {
+    let mut breaks = 0;
+    loop {
+        let world = World::new();
+        world.refused("refused").await;
+        // The failed queue was told of it twice.
+        world.fails(Some("refused"), &body("refused"), Class::RecipientRefused);
+        world.unknown("unknown").await;
+        world.accepted("accepted", None).await;
+        world.calls.forget();
+        world.calls.break_after(breaks);
+        let everything = selection_of(r#"{"all":true,"resend":true}"#);
+        let filter = everything.filter().unwrap();
+        let first = world
+            .desk()
+            .redrive(&filter, Resend::Unknown, Mode::Act)
+            .await;
+        world.calls.repair();
+        let is_whole = first.is_ok_and(|answer| answer.stays.count == 0 && !answer.end.again);
+        for id in ["refused", "unknown"] {
+            let kept = world.queue.kept.lock().unwrap();
+            let is_kept = kept.iter().any(|(copy, _)| copy.body == body(id));
+            let is_back = world.put_back().iter().any(|(text, _)| *text == body(id));
+            assert!(is_kept || is_back, "{id} is lost after {breaks} calls");
+        }
+        // What the first one hid comes back.
+        world.clock.advance(SignedDuration::from_mins(5));
+        let again = world.redrive(r#"{"all":true,"resend":true}"#).await;
+        assert_eq!((again.stays.count, world.kept()), (0, 0), "{breaks} calls");
+        assert_eq!(world.deliver("refused").await, 1, "{breaks} calls");
+        assert_eq!(world.deliver("unknown").await, 1, "{breaks} calls");
+        assert_eq!(world.deliver("accepted").await, 0, "{breaks} calls");
+        if is_whole {
+            break;
+        }
+        breaks += 1;
+    }
+    assert!(breaks > 10, "a redrive makes more calls than {breaks}");
+}
+
+#[tokio::test]
+async fn a_large_queue_takes_several_calls_which_come_to_an_end() {
+    let mut world = World::new();
+    // Each call takes a second, so that one invocation sees a part of the queue.
+    world.queue.pace = SignedDuration::from_secs(1);
+    for number in 0..600 {
+        let (id, class) = (format!("late-{number}"), Class::Expired);
+        world.fails(Some(&id), &body(&id), class);
+    }
+    for number in 0..15 {
+        world.refused(&format!("invoice-{number}")).await;
+    }
+    let (mut calls, mut put_back, mut not_meant) = (0, 0, 0);
+    loop {
+        let answer = world.redrive(r#"{"class":"recipient_refused"}"#).await;
+        calls += 1;
+        put_back += answer.put_back.count;
+        not_meant += answer.not_meant;
+        if !answer.end.again {
+            break;
+        }
+        assert!(calls < 10, "it has no end");
+    }
+    assert!(calls > 1, "it takes several calls");
+    assert_eq!((put_back, not_meant), (15, 600), "none is seen twice");
+    assert_eq!(world.kept(), 600);
+}
+
+#[tokio::test]
+async fn a_queue_that_stops_answering_ends_the_walk_and_what_was_done_is_told() {
+    let world = World::new();
+    world.refused("invoice-1").await;
+    world.calls.forget();
+    // Receive, read, write, put back, delete; the next call is the second receive.
+    world.calls.break_after(5);
+    let answer = world.redrive(r#"{"all":true}"#).await;
+    assert_eq!((answer.put_back.count, answer.end.again), (1, true));
+    let fault = answer.end.fault.unwrap_or_default();
+    assert!(fault.contains("cannot be reached"), "{fault}");
+}
+
+#[tokio::test]
+async fn what_is_dropped_is_gone_and_nothing_else() {
+    let world = World::new();
+    world.refused("invoice-1").await;
+    world.unknown("invoice-2").await;
+    let selection = selection_of(r#"{"class":"unknown_after_data"}"#);
+    let filter = selection.filter().unwrap();
+    let dry = world.desk().drop(&filter, Mode::DryRun).await.unwrap();
+    assert_eq!((dry.dropped.count, world.visible().len()), (1, 2));
+    let answer = world.desk().drop(&filter, Mode::Act).await.unwrap();
+    assert_eq!((answer.dropped.count, answer.not_meant), (1, 1));
+    assert_eq!(world.visible(), ["invoice-1"]);
+    assert_eq!(world.put_back(), []);
+}
+
+#[tokio::test]
+async fn a_list_leaves_everything_in_place() {
+    let world = World::new();
+    for number in 0..15 {
+        world.refused(&format!("invoice-{number}")).await;
+    }
+    let listed = world.desk().list(12).await.unwrap();
+    assert_eq!((listed.failed.len(), listed.end.again), (12, true));
+    let json = serde_json::to_value(&listed.failed[0]).unwrap();
+    assert_eq!(json["id"], "invoice-0");
+    assert_eq!(json["class"], "recipient_refused");
+    assert_eq!(json["failed_at"], "2027-03-01T12:00:00Z");
+    assert_eq!(world.visible().len(), 15);
+    let listed = world.desk().list(100).await.unwrap();
+    assert_eq!((listed.failed.len(), listed.end.again), (15, false));
+}
