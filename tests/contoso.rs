@@ -31,6 +31,19 @@ pub struct Setup {
     pub authority_directory: Option<PathBuf>,
     /// More resources for the template, as YAML.
     pub more_resources: String,
+    /// Where the pages are, as a browser sees it.
+    pub sites: Sites,
+}
+
+/// On which sites the pages of Pillarbox and of Microsoft are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sites {
+    /// On one, whose certificate a person who tries the demo has to accept once.
+    #[default]
+    One,
+    /// On three, as in the world: Pillarbox, Microsoft's endpoints, and another of Microsoft's where people sign in.
+    /// What browsers do between sites (cookies, forms, referrers) shows only here.
+    Three,
 }
 
 /// The company.
@@ -64,12 +77,20 @@ impl Contoso {
             .authority_directory
             .map(|directory| Authority::load_or_create(&directory))
             .transpose()?;
-        let microsoft = Microsoft::start(MicrosoftOptions {
+        let mut options = MicrosoftOptions {
             authority,
             inbox_directory: setup.inbox_directory,
             ..MicrosoftOptions::default()
-        })
-        .await?;
+        };
+        match setup.sites {
+            Sites::One => {}
+            // The functions have to reach the endpoints too, and the C library knows no name below localhost.
+            Sites::Three => {
+                options.entra_host = "127.0.0.1".to_owned();
+                options.sign_in_host = Some("login.localhost".to_owned());
+            }
+        }
+        let microsoft = Microsoft::start(options).await?;
         step.done(microsoft.entra().origin());
 
         let mut options = StackOptions::new(microsoft.authority().server_config(&[b"http/1.1"])?);
@@ -117,12 +138,24 @@ impl Contoso {
 
     async fn administer(&self) -> Result<()> {
         let directory = self.microsoft.directory();
-        directory.add_redirect_uri(&client_id(), self.stack.output("CallbackUrl")?)?;
+        self.register_callback(&client_id())?;
         let app = directory
             .app(&client_id())
             .context("the app is not registered")?;
         let secret = app.secrets.first().context("the app has no secret")?;
         self.put_client_secret(&secret.value).await
+    }
+
+    /// Registers the callback with an app, as the administrator of its directory does.
+    ///
+    /// # Errors
+    ///
+    /// When Entra refuses it, or there is no such app.
+    pub fn register_callback(&self, client_id: &str) -> Result<()> {
+        let callback = self.stack.output("CallbackUrl")?;
+        self.microsoft
+            .directory()
+            .add_redirect_uri(client_id, callback)
     }
 
     /// Puts a client secret where the README says.
@@ -155,6 +188,18 @@ impl Contoso {
             .as_str()
             .map(str::to_owned)
             .context("the operator answers no link")
+    }
+
+    /// Asks the operator for a link with which an administrator approves the app.
+    ///
+    /// # Errors
+    ///
+    /// When the operator has none.
+    pub async fn approval_link(&self, mailbox: &str) -> Result<String> {
+        let request = json!({ "command": "connect", "mailbox": mailbox, "admin": true });
+        let answer = self.operator(&request).await?;
+        let link = answer["link"].as_str().map(str::to_owned);
+        link.context("the operator answers no link")
     }
 
     /// Lets a person connect a mailbox, and gives the page that they end on.

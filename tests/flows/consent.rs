@@ -6,7 +6,7 @@ use tests::microsoft::Person;
 
 use crate::town::address;
 
-const STRANGER: &str = "stranger";
+pub(crate) const STRANGER: &str = "stranger";
 
 /// Nothing is stored, and the person is told whose account it has to be.
 pub(crate) async fn a_person_who_is_not_the_mailbox_stores_nothing(
@@ -14,7 +14,7 @@ pub(crate) async fn a_person_who_is_not_the_mailbox_stores_nothing(
 ) -> Result<()> {
     let page = contoso.connect(STRANGER, "bob@contoso.com").await?;
     assert!(page.text.contains(&address(STRANGER)), "{}", page.text);
-    nothing_is_stored(contoso).await
+    nothing_is_stored(contoso, STRANGER).await
 }
 
 /// A person who cancels at Microsoft is told so, and nothing is stored.
@@ -24,7 +24,7 @@ pub(crate) async fn a_person_who_cancels_changes_nothing(contoso: &Contoso) -> R
         .connect_and_cancel(&link)
         .await?;
     assert!(!page.text.is_empty());
-    nothing_is_stored(contoso).await
+    nothing_is_stored(contoso, STRANGER).await
 }
 
 /// The link of a completed consent opens nothing any more.
@@ -45,12 +45,13 @@ pub(crate) async fn a_link_is_good_for_one_connection(contoso: &Contoso) -> Resu
     Ok(())
 }
 
-async fn nothing_is_stored(contoso: &Contoso) -> Result<()> {
-    let status = contoso.status(STRANGER).await?;
+/// Nobody has connected the mailbox, and there is nothing that would connect it.
+pub(crate) async fn nothing_is_stored(contoso: &Contoso, mailbox: &str) -> Result<()> {
+    let status = contoso.status(mailbox).await?;
     assert_eq!(status["state"], "awaiting_consent", "{status:#}");
     let secrets = aws_sdk_secretsmanager::Client::new(contoso.stack.sdk_config());
     for kind in ["grant", "access-token"] {
-        let name = format!("{}/mailboxes/{STRANGER}/{kind}", contoso.stack.name());
+        let name = format!("{}/mailboxes/{mailbox}/{kind}", contoso.stack.name());
         let value = secrets.get_secret_value().secret_id(name).send().await;
         let value = value
             .ok()

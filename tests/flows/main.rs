@@ -7,29 +7,39 @@
     reason = "a flow that finds something else than it expects has failed"
 )]
 
+mod browser;
 mod consent;
+mod households;
+mod nowhere;
 mod sending;
 mod town;
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use anyhow::Result;
 use libtest_mimic::{Arguments, Failed, Trial};
+use tests::browser::Kind;
 use tests::contoso::Contoso;
+use tests::node::{self, Node};
+use tests::required::is_required;
 use tokio::runtime::Runtime;
 
 use crate::town::Town;
 
-/// Every flow by its name, which is what it promises.
+/// Every flow by its name, which is what it promises; counted as ignored where the machine lacks what it needs.
 macro_rules! flows {
-    ($town:ident, $runtime:ident, [$($module:ident :: $flow:ident),* $(,)?]) => {
+    ($town:ident, $runtime:ident, $lack:expr, [$($($module:ident)::+),* $(,)?]) => {
         vec![$({
             let (town, runtime) = (Arc::clone(&$town), Arc::clone(&$runtime));
-            Trial::test(concat!(stringify!($module), "::", stringify!($flow)), move || {
-                let flow = async { $module::$flow(town.contoso().await?).await };
+            let lacks: Option<&str> = $lack;
+            let name = stringify!($($module)::+).replace(' ', "");
+            let flow = move || {
+                let flow = async { $($module)::+(town.contoso().await?).await };
                 let outcome: Result<()> = runtime.block_on(flow);
                 outcome.map_err(|error| Failed::from(format!("{error:?}")))
-            })
+            };
+            Trial::test(name, flow).with_ignored_flag(lacks.is_some())
         }),*]
     };
 }
@@ -38,9 +48,10 @@ fn main() -> Result<()> {
     let mut arguments = Arguments::from_args();
     let town = Arc::new(Town::default());
     let runtime = Arc::new(Runtime::new()?);
-    let flows = flows!(
+    let mut flows = flows!(
         town,
         runtime,
+        None,
         [
             consent::a_person_who_is_not_the_mailbox_stores_nothing,
             consent::a_link_is_good_for_one_connection,
@@ -56,6 +67,30 @@ fn main() -> Result<()> {
             sending::a_paused_mailbox_keeps_its_mail_until_it_is_resumed,
         ]
     );
+    let lack = lack(Kind::Chromium);
+    flows.extend(flows!(
+        town,
+        runtime,
+        lack.as_deref(),
+        [
+            browser::connecting::a_person_connects_by_keyboard_after_a_scanner_opened_the_link,
+            browser::connecting::clicking_twice_and_going_back_do_no_harm,
+            browser::connecting::two_people_at_once_connect_each_their_own,
+            browser::connecting::an_administrator_approves_and_the_mailbox_is_connected,
+            browser::connecting::a_mail_server_that_refuses_keeps_the_consent_and_names_the_remedy,
+            browser::refusing::each_refusal_has_a_page_of_its_own_and_stores_nothing,
+            browser::refusing::an_answer_that_is_not_good_has_a_page_of_its_own,
+            browser::pages::every_notice_can_be_read_by_everybody,
+            browser::pages::every_answer_has_strict_headers,
+        ]
+    ));
+    let lack = self::lack(Kind::Firefox);
+    flows.extend(flows!(
+        town,
+        runtime,
+        lack.as_deref(),
+        [browser::connecting::a_person_connects_in_firefox]
+    ));
     // They wait more than they work.
     arguments.test_threads = arguments.test_threads.or(Some(flows.len()));
     let conclusion = libtest_mimic::run(&arguments, flows);
@@ -63,6 +98,21 @@ fn main() -> Result<()> {
         runtime.block_on(town.stop())?;
     }
     conclusion.exit()
+}
+
+/// Says what this machine lacks for the flows in a browser, unless they are required.
+fn lack(kind: Kind) -> Option<String> {
+    let lack = match kind.find() {
+        Err(missing) => missing.to_string(),
+        Ok(_) if !Node::is_there() => node::MISSING.to_owned(),
+        Ok(_) => return None,
+    };
+    if is_required("browsers") {
+        return None;
+    }
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "{kind:?} is not tried: {lack}");
+    Some(lack)
 }
 
 /// The time that a flow gives to what happens at once.

@@ -5,13 +5,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use tests::contoso::{Contoso, Setup};
+use tests::contoso::{Contoso, Setup, Sites};
 use tests::microsoft::{Account, Tenant};
 use tests::stack::Progress;
 use tokio::sync::OnceCell;
 
+use crate::{households, nowhere};
+
 /// The mailboxes besides the template's own: each flow that changes one has one to itself.
-pub(crate) const MAILBOXES: [&str; 9] = [
+pub(crate) const MAILBOXES: [&str; 16] = [
     "orders",
     "linked",
     "stranger",
@@ -21,6 +23,13 @@ pub(crate) const MAILBOXES: [&str; 9] = [
     "killed",
     "lost",
     "paused",
+    "seen",
+    "impatient",
+    "left",
+    "right",
+    "fox",
+    "stopped",
+    "refused",
 ];
 
 /// The time that `send-email` has in these flows. The lease of a lost worker ends a minute after it, so the flow
@@ -75,15 +84,21 @@ async fn no_secret_is_logged(contoso: &Contoso) -> Result<()> {
 /// Deploys the unmodified template, and then, as a customer who adds mailboxes does, updates the stack with the
 /// README's block, once for each mailbox.
 async fn start() -> Result<Contoso> {
-    let mut contoso = Contoso::start(Setup::default(), Progress::detect()).await?;
+    let setup = Setup {
+        sites: Sites::Three,
+        ..Setup::default()
+    };
+    let mut contoso = Contoso::start(setup, Progress::detect()).await?;
     let tenant = Tenant::new("contoso.com");
-    let mut blocks = String::new();
+    let readme = readme_block()?;
+    let nowhere = nowhere::open(&contoso.microsoft).await?;
+    let mut blocks = households::furnish(&contoso, &readme, &nowhere)?;
     for mailbox in MAILBOXES {
         contoso
             .microsoft
             .directory()
             .add_account(Account::new(&tenant, &address(mailbox)));
-        blocks.push_str(&block(mailbox)?);
+        blocks.push_str(&block(&readme, mailbox));
     }
     contoso.stack.update([], &blocks).await?;
     for mailbox in MAILBOXES {
@@ -108,8 +123,8 @@ pub(crate) fn address(mailbox: &str) -> String {
     format!("{mailbox}@contoso.com")
 }
 
-/// The block that the README shows for a second mailbox, for another one.
-fn block(mailbox: &str) -> Result<String> {
+/// The block that the README shows for a second mailbox.
+fn readme_block() -> Result<String> {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md"))?;
     let after = readme
         .split_once("<!-- second mailbox -->")
@@ -121,9 +136,14 @@ fn block(mailbox: &str) -> Result<String> {
     let block = block
         .context("the README's block for a second mailbox is not YAML")?
         .0;
+    Ok(block.to_owned())
+}
+
+/// The same block for another mailbox.
+fn block(readme: &str, mailbox: &str) -> String {
     let resource = format!("{}{}Mailbox", mailbox[..1].to_uppercase(), &mailbox[1..]);
-    Ok(block
+    readme
         .replace("OrdersMailbox", &resource)
         .replace("orders@contoso.com", &address(mailbox))
-        .replace("Id: orders", &format!("Id: {mailbox}")))
+        .replace("Id: orders", &format!("Id: {mailbox}"))
 }

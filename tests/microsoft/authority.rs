@@ -11,9 +11,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use common::digest::sha256;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    KeyUsagePurpose, PublicKeyData as _, date_time_ymd,
 };
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -78,6 +81,13 @@ impl Authority {
     #[must_use]
     pub fn pem(&self) -> &str {
         &self.pem
+    }
+
+    /// The SHA-256 hash of the authority's public key in base64, by which Chromium can be told to trust it.
+    #[must_use]
+    pub fn public_key_hash(&self) -> String {
+        let key = self.issuer.key().subject_public_key_info();
+        STANDARD.encode(sha256(&key))
     }
 
     /// A TLS client configuration that trusts this authority and nobody else.
@@ -181,7 +191,8 @@ impl Authority {
         let (certificate, key) = self.sign(names)?;
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         Ok(CertifiedKey::new(
-            vec![certificate.der().clone()],
+            // A browser that knows the authority by its key looks for it among the certificates that it is shown.
+            vec![certificate.der().clone(), self.der.clone()],
             self.provider.key_provider.load_private_key(key)?,
         ))
     }

@@ -18,7 +18,7 @@ pub mod inbox;
 pub mod person;
 #[cfg(test)]
 mod trials;
-mod web;
+pub mod web;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,7 +48,7 @@ pub struct Options {
     pub authority: Option<Authority>,
     /// Where accepted messages are kept as files; only in memory when absent.
     pub inbox_directory: Option<PathBuf>,
-    /// The host of Entra's endpoints: `localhost` or a name under it.
+    /// The host of Entra's endpoints: `localhost`, a name under it, or 127.0.0.1.
     pub entra_host: String,
     /// The host of Entra's pages for people, where it is another: the way there is then one redirect longer.
     pub sign_in_host: Option<String>,

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 /// Serves the routes until the future is dropped, and every connection with it.
-pub(super) async fn serve(tcp: TcpListener, tls: Arc<ServerConfig>, routes: Router) {
+pub async fn serve(tcp: TcpListener, tls: Arc<ServerConfig>, routes: Router) {
     let tls = TlsAcceptor::from(tls);
     let mut connections = JoinSet::new();
     loop {

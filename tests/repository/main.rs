@@ -9,6 +9,7 @@
 mod links;
 mod manifests;
 mod privileges;
+mod security;
 mod sources;
 mod template;
 

@@ -2,7 +2,7 @@
 //!
 //! The tokens are those of the simulated Entra, and each server verifies them in its own way. A trial has a server to
 //! itself, on 127.0.0.1, with all its files in a directory that goes with it. Postfix starts only as root; where it
-//! cannot be started its trials are counted as ignored, unless `PILLARBOX_REQUIRE` is `servers`.
+//! cannot be started its trials are counted as ignored, unless `PILLARBOX_REQUIRE` names `servers`.
 
 #![expect(
     clippy::unwrap_used,
@@ -18,6 +18,7 @@ use std::io::Write;
 
 use anyhow::Result;
 use libtest_mimic::{Arguments, Failed, Trial};
+use tests::required::is_required;
 use tokio::runtime::Runtime;
 
 /// Every trial by its name, which is what it promises.
@@ -59,8 +60,7 @@ fn main() -> Result<()> {
         postfix::signing_in::a_stranger_s_certificate_gets_no_token,
     ]);
     let hindrance = postfix::hindrance();
-    let is_required = std::env::var_os("PILLARBOX_REQUIRE").is_some_and(|what| what == "servers");
-    if let Some(hindrance) = hindrance.filter(|_| !is_required) {
+    if let Some(hindrance) = hindrance.filter(|_| !is_required("servers")) {
         // Nobody is left to tell when standard error is closed.
         let _ = writeln!(std::io::stderr(), "Postfix is not tried: {hindrance}");
         trials.extend(

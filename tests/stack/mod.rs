@@ -378,12 +378,12 @@ fn sdk_config(endpoint: &str) -> SdkConfig {
         .build()
 }
 
-/// The checkout.
 /// What all runs of this checkout share.
-fn home() -> anyhow::Result<std::path::PathBuf> {
+pub(crate) fn home() -> anyhow::Result<std::path::PathBuf> {
     Ok(workspace()?.join(".pillarbox"))
 }
 
+/// The checkout.
 fn workspace() -> anyhow::Result<std::path::PathBuf> {
     let parent = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
     Ok(parent

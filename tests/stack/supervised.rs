@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::progress::Step;
 
@@ -132,6 +132,11 @@ fn isolate(command: &mut Command) {
 }
 
 impl Supervised {
+    /// What the child prints, where it was told to print into a pipe.
+    pub fn output(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
+    }
+
     /// How the child ended, if it has.
     ///
     /// # Errors

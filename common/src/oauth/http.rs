@@ -161,7 +161,52 @@ fn unreachable(error: reqwest::Error) -> HttpError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
     use super::*;
+    use crate::tls;
+
+    /// A server that gives every connection the same octets; its address, and a client that trusts it.
+    async fn server(answer: String) -> (Url, Http) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else {
+                    continue;
+                };
+                let mut request = [0; 4096];
+                if stream.read(&mut request).await.is_ok() {
+                    // A client that has had enough goes away in the middle.
+                    let _ = stream.write_all(answer.as_bytes()).await;
+                    let _ = stream.shutdown().await;
+                }
+            }
+        });
+        let url = Url::parse(&format!("https://localhost:{port}/")).unwrap();
+        let trusting = tls::client_config(Some(&made.cert.pem())).unwrap();
+        (url, Http::new(trusting).unwrap())
+    }
+
+    fn answer(status: &str, headers: &str, body: &str) -> String {
+        let length = body.len();
+        format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{headers}\r\n{body}")
+    }
 
     #[test]
     fn a_wait_is_given_in_seconds_or_as_a_time() {
@@ -176,5 +221,42 @@ mod tests {
         assert_eq!(wait("Mon, 01 Mar 2027 12:05:00 GMT"), Some(300));
         assert_eq!(wait("Mon, 01 Mar 2027 11:55:00 GMT"), None);
         assert_eq!(wait("soon"), None);
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_an_answer_and_is_not_followed() {
+        let (url, http) = server(answer("307 Elsewhere", "location: /there\r\n", "{}")).await;
+        let answered = http.json(&url).await;
+        assert!(
+            matches!(answered, Err(HttpError::Status(307))),
+            "{answered:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_read_up_to_its_limit_and_no_further() {
+        let whole = format!("\"{}\"", "x".repeat(Http::LIMIT - 2));
+        let (url, http) = server(answer("200 OK", "", &whole)).await;
+        assert!(http.json(&url).await.is_ok());
+        let (url, http) = server(answer("200 OK", "", &format!(" {whole}"))).await;
+        assert!(matches!(http.json(&url).await, Err(HttpError::TooLong)));
+        // Without a length it could go on for ever.
+        let endless = format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(4 * Http::LIMIT));
+        let (url, http) = server(endless).await;
+        assert!(matches!(http.json(&url).await, Err(HttpError::TooLong)));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_asked_in_clear_text_or_of_a_stranger() {
+        let (url, http) = server(answer("200 OK", "", "{}")).await;
+        let plain = Url::parse(&url.as_str().replace("https", "http")).unwrap();
+        let (_, others) = server(answer("200 OK", "", "{}")).await;
+        for (http, url) in [(&http, &plain), (&others, &url)] {
+            let answered = http.json(url).await;
+            assert!(
+                matches!(answered, Err(HttpError::Unreachable(_))),
+                "{answered:?}"
+            );
+        }
     }
 }

@@ -22,7 +22,7 @@ mod sign_in;
 mod token;
 mod tokens;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -87,7 +87,7 @@ pub(super) struct Shared {
     key: keys::SigningKey,
     behaviour: Mutex<Behaviour>,
     faults: faults::TokenFaults,
-    authorize_refusals: Mutex<VecDeque<Refusal>>,
+    authorize_refusals: Mutex<Vec<(String, Refusal)>>,
     grants: Mutex<grants::Grants>,
     requests: Mutex<HashMap<String, authorize::Request>>,
     token_requests: Mutex<Vec<TokenRequest>>,
@@ -176,9 +176,9 @@ impl Entra {
         lock(&self.shared.authorize_refusals).clear();
     }
 
-    /// Sends the next person who signs in back with this refusal instead of a code.
-    pub fn refuse_next_sign_in(&self, refusal: Refusal) {
-        lock(&self.shared.authorize_refusals).push_back(refusal);
+    /// Sends the account back with this refusal instead of a code when it signs in next.
+    pub fn refuse_next_sign_in(&self, upn: &str, refusal: Refusal) {
+        lock(&self.shared.authorize_refusals).push((upn.to_owned(), refusal));
     }
 
     /// How tokens are issued now.

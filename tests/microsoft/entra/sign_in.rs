@@ -60,8 +60,7 @@ pub(super) async fn choose(
         Err(refusal) => return pages::refused(&refusal),
     };
     entra.keep_account(&choice.request, &account);
-    let refusal = lock(&entra.authorize_refusals).pop_front();
-    if let Some(refusal) = refusal {
+    if let Some(refusal) = entra.refusal_of(&account) {
         return request.refuse(&refusal);
     }
     match &request.purpose {
@@ -153,6 +152,14 @@ impl Shared {
 
     fn request(&self, id: &str) -> Option<Request> {
         lock(&self.requests).get(id).cloned()
+    }
+
+    fn refusal_of(&self, account: &Account) -> Option<Refusal> {
+        let mut refusals = lock(&self.authorize_refusals);
+        let first = refusals
+            .iter()
+            .position(|(upn, _)| upn.eq_ignore_ascii_case(&account.upn))?;
+        Some(refusals.remove(first).1)
     }
 
     fn keep_account(&self, id: &str, account: &Account) {

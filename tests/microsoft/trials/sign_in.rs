@@ -200,7 +200,7 @@ async fn a_refusal_at_sign_in_can_be_asked_for() {
     trial
         .microsoft
         .entra()
-        .refuse_next_sign_in(Refusal::numbered(53003));
+        .refuse_next_sign_in("anna@contoso.com", Refusal::numbered(53003));
     let url = trial.authorize_url(&[]);
     let answer = trial
         .person("anna@contoso.com")
