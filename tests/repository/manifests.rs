@@ -66,6 +66,19 @@ fn lettre_neither_sends_nor_logs() {
 }
 
 #[test]
+fn what_the_benchmark_compares_with_is_no_part_of_the_workspace() {
+    assert!(read("Cargo.toml").contains(r#"exclude = ["tests/benchmark"]"#));
+    assert!(read("tests/benchmark/Cargo.toml").contains("\n[workspace]\n"));
+    let lock = read("Cargo.lock");
+    for package in ["benchmark", "tun-rs"] {
+        assert!(
+            !lock.contains(&format!("name = \"{package}\"\n")),
+            "{package}"
+        );
+    }
+}
+
+#[test]
 fn the_aws_crates_come_without_their_default_features() {
     let workspace = read("Cargo.toml");
     let lines: Vec<_> = workspace
