@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::microsoft::person::Page;
 use crate::microsoft::{Authority, Microsoft, Options as MicrosoftOptions, Person, named_guid};
-use crate::stack::{Options as StackOptions, Progress, Stack};
+use crate::stack::{Options as StackOptions, Progress, Stack, Worker};
 
 /// The id of the mailbox that the template makes.
 pub const MAILBOX: &str = "billing";
@@ -258,6 +258,23 @@ impl Contoso {
                 "the mailbox is still: {status:#}"
             );
         }
+    }
+
+    /// The worker of `send-email` at the client's end of a connection to Exchange.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such connection, or its worker has ended.
+    pub fn worker_of(&self, connection: u64) -> Result<Worker> {
+        let connections = self.microsoft.exchange().connections();
+        let peer = connections
+            .iter()
+            .find(|one| one.number == connection)
+            .context("the connection is not recorded")?
+            .peer;
+        let workers = self.stack.workers("send-email");
+        let worker = workers.into_iter().find(|worker| worker.holds(peer));
+        worker.context("no worker holds the connection")
     }
 
     /// Puts a body on a mailbox's queue, as a producer does.

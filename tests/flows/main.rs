@@ -10,7 +10,9 @@
 mod browser;
 mod consent;
 mod households;
+mod letters;
 mod nowhere;
+mod runs;
 mod sending;
 mod town;
 
@@ -65,6 +67,9 @@ fn main() -> Result<()> {
             sending::a_worker_killed_before_it_sends_loses_nothing,
             sending::a_worker_killed_while_it_sends_leaves_an_unknown,
             sending::a_paused_mailbox_keeps_its_mail_until_it_is_resumed,
+            runs::pace::a_burst_keeps_to_microsofts_limits,
+            runs::pace::the_end_of_an_outage_keeps_to_microsofts_limits,
+            runs::consent_loss::fifty_waiting_notifications_outlast_a_revoked_grant,
         ]
     );
     let lack = lack(Kind::Chromium);

@@ -10,48 +10,9 @@ use jiff::Timestamp;
 use serde_json::json;
 use tests::contoso::{ADDRESS, Contoso, MAILBOX};
 use tests::microsoft::exchange::{Effect, Fault, Moment, Stage};
-use tests::microsoft::inbox::Message;
 
+use crate::letters::{drained, letter, mails};
 use crate::{SOON, connected};
-
-/// The mails whose subject is `subject`, as soon as there are `count`.
-async fn mails(
-    contoso: &Contoso,
-    subject: &str,
-    count: usize,
-    patience: Duration,
-) -> Result<Vec<Message>> {
-    let of_subject = |messages: &[Message]| {
-        messages
-            .iter()
-            .filter(|message| message.subject() == subject)
-            .cloned()
-            .collect::<Vec<_>>()
-    };
-    let inbox = contoso.microsoft.inbox();
-    let all = inbox
-        .wait_until(|messages| of_subject(messages).len() >= count, patience)
-        .await;
-    Ok(of_subject(&all.with_context(|| {
-        format!("{count} mails with the subject {subject:?}")
-    })?))
-}
-
-/// Waits until a mailbox's queue is empty.
-async fn drained(contoso: &Contoso, mailbox: &str, patience: Duration) -> Result<()> {
-    let empty = |status: &serde_json::Value| {
-        status["queue"]["waiting"] == 0 && status["queue"]["in_flight"] == 0
-    };
-    contoso
-        .wait_for_status(mailbox, patience, empty)
-        .await
-        .map(|_| ())
-}
-
-/// A notification whose id is its subject, as far as an id can be.
-fn letter(subject: &str) -> serde_json::Value {
-    json!({ "id": subject.replace(' ', "-"), "to": "erika@fabrikam.com", "subject": subject, "text": "Hello" })
-}
 
 /// The template's own mailbox is connected, and what arrives is what the composer makes of the notification: the same
 /// bytes, in the same envelope.
@@ -261,17 +222,8 @@ async fn kill_at(contoso: &Contoso, mailbox: &str, stage: Stage, subject: &str) 
 
     let number = tokio::time::timeout(SOON, connections.recv()).await;
     let number = number.context("no worker came to the point where it is killed")?;
-    let connection = exchange
-        .connections()
-        .into_iter()
-        .find(|connection| Some(connection.number) == number);
-    let peer = connection.context("the connection is not recorded")?.peer;
-    let workers = contoso.stack.workers("send-email");
-    let worker = workers.into_iter().find(|worker| worker.holds(peer));
-    worker
-        .context("no worker holds the connection")?
-        .kill()
-        .await
+    let connection = number.context("the connection is not known")?;
+    contoso.worker_of(connection)?.kill().await
 }
 
 /// What arrives while a mailbox is paused waits on its queue, and leaves when it is resumed.

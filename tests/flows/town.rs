@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tests::contoso::{Contoso, Setup, Sites};
-use tests::microsoft::{Account, Tenant};
+use tests::microsoft::{Account, Microsoft, Tenant};
 use tests::stack::Progress;
 use tokio::sync::OnceCell;
 
 use crate::{households, nowhere};
 
 /// The mailboxes besides the template's own: each flow that changes one has one to itself.
-pub(crate) const MAILBOXES: [&str; 16] = [
+pub(crate) const MAILBOXES: [&str; 19] = [
     "orders",
     "linked",
     "stranger",
@@ -30,7 +30,16 @@ pub(crate) const MAILBOXES: [&str; 16] = [
     "fox",
     "stopped",
     "refused",
+    "revoked",
+    BURST,
+    OUTAGE,
 ];
+
+/// The mailboxes of the pace runs.
+pub(crate) const BURST: &str = "burst";
+pub(crate) const OUTAGE: &str = "outage";
+/// How fast these are told to send: a burst of 200 is more than three times as much.
+pub(crate) const PACE_PER_MINUTE: usize = 60;
 
 /// The time that `send-email` has in these flows. The lease of a lost worker ends a minute after it, so the flow
 /// that kills one need not wait for five.
@@ -98,10 +107,18 @@ async fn start() -> Result<Contoso> {
             .microsoft
             .directory()
             .add_account(Account::new(&tenant, &address(mailbox)));
-        blocks.push_str(&block(&readme, mailbox));
+        let block = block(&readme, mailbox);
+        blocks.push_str(&match mailbox {
+            BURST | OUTAGE => with_pace(&block, PACE_PER_MINUTE, &contoso.microsoft),
+            _ => block,
+        });
     }
     contoso.stack.update([], &blocks).await?;
-    for mailbox in MAILBOXES {
+    // In the pace runs copies stay hidden as long as a customer's do.
+    for mailbox in MAILBOXES
+        .iter()
+        .filter(|mailbox| ![BURST, OUTAGE].contains(mailbox))
+    {
         contoso
             .stack
             .hide_for(mailbox, Duration::from_secs(2))
@@ -121,6 +138,16 @@ async fn start() -> Result<Contoso> {
 /// The address of a mailbox, which is also its user principal name.
 pub(crate) fn address(mailbox: &str) -> String {
     format!("{mailbox}@contoso.com")
+}
+
+/// The block with further settings of its own: where Microsoft is, and how fast to send.
+fn with_pace(block: &str, per_minute: usize, microsoft: &Microsoft) -> String {
+    let mut settings = Contoso::more_settings(microsoft);
+    settings["messages_per_minute"] = per_minute.into();
+    block.replace(
+        "MoreSettings: !Ref MoreSettings",
+        &format!("MoreSettings: '{settings}'"),
+    )
 }
 
 /// The block that the README shows for a second mailbox.
