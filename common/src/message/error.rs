@@ -67,6 +67,8 @@ pub enum SenderField {
     From,
     /// Where reports of failed delivery go.
     Sender,
+    /// From or Sender of a raw message.
+    Raw,
 }
 
 impl ComposeError {
@@ -99,6 +101,7 @@ impl fmt::Display for SenderField {
         f.write_str(match self {
             Self::From => "from",
             Self::Sender => "sender",
+            Self::Raw => "raw",
         })
     }
 }

@@ -11,7 +11,7 @@ use super::{
     error::ComposeError,
     text::{from_html, with_crlf},
 };
-use crate::notification::{Attachment, Body, Disposition, Notification, TextBesideHtml};
+use crate::notification::{Attachment, Body, Disposition, Letter, TextBesideHtml};
 
 /// A part of any kind.
 pub(super) enum Part {
@@ -38,16 +38,15 @@ impl Part {
 }
 
 /// Builds the content of a message.
-pub(super) fn content(notification: &Notification, boundary: &str) -> Result<Part, ComposeError> {
+pub(super) fn content(letter: &Letter, boundary: &str) -> Result<Part, ComposeError> {
     let is_shown_in_html = |attachment: &&Attachment| {
         attachment.disposition == Disposition::Inline
             && attachment.content_id.is_some()
-            && matches!(notification.body, Body::Html { .. })
+            && matches!(letter.body, Body::Html { .. })
     };
-    let (shown, listed): (Vec<_>, Vec<_>) =
-        notification.attachments.iter().partition(is_shown_in_html);
+    let (shown, listed): (Vec<_>, Vec<_>) = letter.attachments.iter().partition(is_shown_in_html);
 
-    let body = match &notification.body {
+    let body = match &letter.body {
         Body::Text(text) => Part::Single(SinglePart::plain(with_crlf(text))),
         Body::Html { html, text } => {
             let page = Part::Single(SinglePart::html(with_crlf(html)));

@@ -1,9 +1,9 @@
 //! The message: what a notification becomes on its way to Exchange.
 //!
 //! [`compose`] is a pure function. The same notification, policy and [`MessageIdentity`] give the same bytes, so a repeat
-//! after a crash is the same message to whoever compares. What comes out is RFC 5322 and MIME in 7-bit octets: no line
-//! over 998 of them, no CR or LF but in pairs, no header that nobody asked for, so it needs neither 8BITMIME nor
-//! SMTPUTF8. Bcc is in the envelope alone.
+//! after a crash is the same message to whoever compares. What comes out of a letter is RFC 5322 and MIME in 7-bit octets:
+//! no line over 998 of them, no CR or LF but in pairs, no header that nobody asked for, so it needs neither 8BITMIME nor
+//! SMTPUTF8. A raw message leaves as it came, and may need 8BITMIME. Bcc is in the envelope alone.
 //!
 //! lettre writes the message. What it does not guard against (facts about its headers, line ends and address parser) is
 //! guarded here and by the types of [`crate::notification`]. Handing the message over is left to the submission.
@@ -13,6 +13,7 @@ mod header;
 mod identity;
 mod mime;
 mod policy;
+mod raw;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -34,7 +35,7 @@ pub use self::{
 };
 use crate::{
     address::EmailAddress,
-    notification::{MessageId, Notification, Party, Priority},
+    notification::{ContentHash, Letter, Mail, MessageId, Notification, Party, Priority},
 };
 
 /// The most Exchange takes of all headers together.
@@ -62,18 +63,26 @@ pub fn compose(
     policy: &SenderPolicy,
     identity: &MessageIdentity,
 ) -> Result<Message, ComposeError> {
-    let from = policy.author(notification)?;
-    let envelope = lettre_envelope(&policy.envelope(notification, &from)?)?;
-    let message_id = match &notification.message_id {
-        Some(id) => id.clone(),
-        None => identity.message_id(&from.email)?,
+    let (message_id, envelope, bytes) = match &notification.mail {
+        Mail::Letter(letter) => {
+            let from = policy.author(letter)?;
+            let envelope = lettre_envelope(&policy.envelope(notification, &from.email)?)?;
+            let message_id = match &letter.message_id {
+                Some(id) => id.clone(),
+                None => identity.message_id(&from.email)?,
+            };
+            let headers = headers(notification, letter, &from, &message_id, identity)
+                .envelope(envelope.clone());
+            let bytes = written(letter, headers, notification.content_hash(), identity)?;
+            (message_id, envelope, bytes)
+        }
+        Mail::Raw(raw) => {
+            policy.check_raw(raw)?;
+            let envelope = lettre_envelope(&policy.envelope(notification, &raw.from)?)?;
+            let (message_id, bytes) = raw::completed(raw, identity)?;
+            (message_id, envelope, bytes)
+        }
     };
-
-    let headers = headers(notification, &from, &message_id, identity).envelope(envelope.clone());
-    let boundary = identity.boundary(notification.content_hash());
-    let bytes = mime::content(notification, &boundary)?
-        .complete(headers)?
-        .formatted();
     check_size(&bytes, policy.message_bytes)?;
     Ok(Message {
         message_id,
@@ -82,8 +91,20 @@ pub fn compose(
     })
 }
 
+fn written(
+    letter: &Letter,
+    headers: MessageBuilder,
+    content: &ContentHash,
+    identity: &MessageIdentity,
+) -> Result<Vec<u8>, ComposeError> {
+    let boundary = identity.boundary(content);
+    let message = mime::content(letter, &boundary)?.complete(headers)?;
+    Ok(message.formatted())
+}
+
 fn headers(
     notification: &Notification,
+    letter: &Letter,
     from: &Party,
     message_id: &MessageId,
     identity: &MessageIdentity,
@@ -97,30 +118,30 @@ fn headers(
     if !notification.cc.is_empty() {
         builder = builder.raw_header(people("Cc", &notification.cc));
     }
-    if !notification.reply_to.is_empty() {
-        builder = builder.raw_header(people("Reply-To", &notification.reply_to));
+    if !letter.reply_to.is_empty() {
+        builder = builder.raw_header(people("Reply-To", &letter.reply_to));
     }
     builder = builder
         .raw_header(text(
             HeaderName::new_from_ascii_str("Subject"),
-            notification.subject.as_str(),
+            letter.subject.as_str(),
         ))
         .raw_header(structured("Message-ID", message_id.to_string()));
 
-    if !notification.in_reply_to.is_empty() {
-        builder = builder.raw_header(structured("In-Reply-To", joined(&notification.in_reply_to)));
+    if !letter.in_reply_to.is_empty() {
+        builder = builder.raw_header(structured("In-Reply-To", joined(&letter.in_reply_to)));
     }
     // Mail programs follow References; a producer that knows only its parent means that.
-    let references = if notification.references.is_empty() {
-        &notification.in_reply_to
+    let references = if letter.references.is_empty() {
+        &letter.in_reply_to
     } else {
-        &notification.references
+        &letter.references
     };
     if !references.is_empty() {
         builder = builder.raw_header(structured("References", joined(references)));
     }
 
-    let urgency = match notification.priority {
+    let urgency = match letter.priority {
         Priority::High => Some(("high", "1")),
         Priority::Normal => None,
         Priority::Low => Some(("low", "5")),
@@ -130,7 +151,7 @@ fn headers(
             .raw_header(structured("Importance", importance.to_owned()))
             .raw_header(structured("X-Priority", number.to_owned()));
     }
-    if let Some(unsubscribe) = &notification.list_unsubscribe {
+    if let Some(unsubscribe) = &letter.list_unsubscribe {
         builder = builder.raw_header(structured("List-Unsubscribe", unsubscribe.header()));
         if unsubscribe.is_one_click() {
             let promise = "List-Unsubscribe=One-Click".to_owned();
@@ -139,7 +160,7 @@ fn headers(
     }
     // RFC 3834: no robot answers this, and no out-of-office reply comes back.
     builder = builder.raw_header(structured("Auto-Submitted", "auto-generated".to_owned()));
-    for extra in &notification.headers {
+    for extra in &letter.headers {
         // The type of the header allows no name that lettre would refuse.
         if let Ok(name) = HeaderName::new_from_ascii(extra.name().to_owned()) {
             builder = builder.raw_header(text(name, extra.value()));

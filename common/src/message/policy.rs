@@ -6,7 +6,7 @@ use super::error::{ComposeError, SenderField};
 use crate::{
     address::{Domain, EmailAddress},
     mailbox::Settings,
-    notification::{Notification, Party},
+    notification::{Letter, Notification, Party, RawMessage},
 };
 
 /// The most recipients of one domain that Exchange takes in one transaction (4.5.3).
@@ -47,9 +47,9 @@ impl From<&Settings> for SenderPolicy {
 }
 
 impl SenderPolicy {
-    /// Says who a message is from.
-    pub(super) fn author(&self, notification: &Notification) -> Result<Party, ComposeError> {
-        let Some(from) = &notification.from else {
+    /// Says who a letter is from.
+    pub(super) fn author(&self, letter: &Letter) -> Result<Party, ComposeError> {
+        let Some(from) = &letter.from else {
             return Ok(Party {
                 name: None,
                 email: self.address.clone(),
@@ -59,14 +59,22 @@ impl SenderPolicy {
         Ok(from.clone())
     }
 
+    /// Checks whom a raw message says it is from.
+    pub(super) fn check_raw(&self, raw: &RawMessage) -> Result<(), ComposeError> {
+        for address in std::iter::once(&raw.from).chain(&raw.sender) {
+            self.check_sender(address, SenderField::Raw)?;
+        }
+        Ok(())
+    }
+
     /// Says which paths a message takes: every recipient once, whatever the case it is written in.
     pub(super) fn envelope<'n>(
         &self,
         notification: &'n Notification,
-        from: &'n Party,
+        from: &'n EmailAddress,
     ) -> Result<Paths<'n>, ComposeError> {
         let sender = match &notification.sender {
-            None => &from.email,
+            None => from,
             Some(sender) => {
                 self.check_sender(sender, SenderField::Sender)?;
                 sender

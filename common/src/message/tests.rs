@@ -1,5 +1,6 @@
 mod hostile;
 mod limits;
+mod raw;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use mail_parser::{HeaderForm, MessageParser, MimeHeaders};
@@ -36,6 +37,13 @@ fn notification(fields: Value) -> Notification {
         body.extend(fields);
     }
     Notification::parse(&body.to_string()).unwrap()
+}
+
+fn letter_of(notification: &Notification) -> &Letter {
+    match &notification.mail {
+        Mail::Letter(letter) => letter,
+        Mail::Raw(_) => panic!("a raw message has no letter"),
+    }
 }
 
 fn composed(fields: Value) -> Message {

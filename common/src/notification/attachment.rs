@@ -10,7 +10,7 @@ use base64::{
 
 use super::{
     fault::Problem,
-    reader::{Found, Names},
+    reader::{Found, LATER, Names, Spelling},
 };
 use crate::address::is_invisible;
 
@@ -22,7 +22,8 @@ const NAMES: Names = Names {
         "disposition",
         "content",
     ],
-    later: &["s3"],
+    refused: &[("s3", LATER)],
+    spelling: Spelling::SnakeOrCamel,
 };
 
 /// Base64 as its many encoders write it, with padding or without.
@@ -68,7 +69,7 @@ pub struct ContentType(String);
 pub struct ContentId(String);
 
 impl FileName {
-    const MAX_LEN: usize = 255;
+    pub(super) const MAX_LEN: usize = 255;
 
     /// Reads a file's name.
     ///
@@ -105,7 +106,7 @@ impl FileName {
 }
 
 impl ContentType {
-    const MAX_LEN: usize = 200;
+    pub(super) const MAX_LEN: usize = 200;
 
     /// What a file is when nobody says: bytes.
     pub fn bytes() -> Self {
@@ -171,7 +172,7 @@ fn is_token(text: &str) -> bool {
 }
 
 impl ContentId {
-    const MAX_LEN: usize = 200;
+    pub(super) const MAX_LEN: usize = 200;
 
     /// Reads a content id, with its angle brackets or without.
     ///
@@ -205,7 +206,7 @@ impl ContentId {
 
 impl Attachment {
     /// The most files Exchange takes with one mail.
-    const MAX_COUNT: usize = 250;
+    pub(super) const MAX_COUNT: usize = 250;
 
     /// Reads the list of attachments.
     pub(super) fn read_all(found: Found<'_>) -> Option<Vec<Self>> {
@@ -285,7 +286,7 @@ fn disposition(text: &str) -> Result<Disposition, Problem> {
     }
 }
 
-fn decoded(text: &str) -> Result<Vec<u8>, Problem> {
+pub(super) fn decoded(text: &str) -> Result<Vec<u8>, Problem> {
     let is_space = |byte: &u8| byte.is_ascii_whitespace();
     let bytes = if text.bytes().any(|byte| is_space(&byte)) {
         BASE64.decode(

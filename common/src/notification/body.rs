@@ -9,7 +9,7 @@ use super::{fault::Problem, reader::Fields};
 pub struct Subject(String);
 
 impl Subject {
-    const MAX_LEN: usize = 255;
+    pub(super) const MAX_LEN: usize = 255;
 
     /// Reads a subject; white space around it is dropped.
     ///

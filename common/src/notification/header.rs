@@ -24,7 +24,7 @@ pub(super) const ALLOWED: &[&str] = &[
 ];
 
 /// `X-…` names that mail systems trust for what they say, or that have a field. A hyphen at the end stands for any more.
-const RESERVED: &[&str] = &[
+pub(super) const RESERVED: &[&str] = &[
     "x-bcc",
     "x-forefront-",
     "x-microsoft-",
@@ -44,11 +44,12 @@ pub struct ExtraHeader {
 
 impl ExtraHeader {
     /// How many of them a mail takes.
-    const MAX_COUNT: usize = 50;
+    pub(super) const MAX_COUNT: usize = 50;
     /// The longest name, so that name and value fit one line.
-    const MAX_NAME: usize = 76;
-    /// The longest value, in octets: one line of a mail has up to 998 (RFC 5322 §2.1.1).
-    const MAX_VALUE: usize = 900;
+    pub(super) const MAX_NAME: usize = 76;
+    /// The longest value, in characters. In ASCII it may be one word on one line, which has up to 998 octets (RFC 5322
+    /// §2.1.1); in other scripts it is folded.
+    pub(super) const MAX_VALUE: usize = 900;
 
     /// Reads a header.
     ///
@@ -58,9 +59,9 @@ impl ExtraHeader {
     pub fn parse(name: &str, value: &str) -> Result<Self, Problem> {
         check_name(name)?;
         let value = value.trim();
-        if value.is_empty() || value.len() > Self::MAX_VALUE {
+        if value.is_empty() || value.chars().count() > Self::MAX_VALUE {
             Err(Problem::new(
-                "is empty or too long; a header's value has 1 to 900 bytes",
+                "is empty or too long; a header's value has 1 to 900 characters",
             ))
         } else if !is_one_line(value) {
             Err(Problem::new(

@@ -8,25 +8,30 @@
 //! What a mailbox allows (who may be From, how many recipients, which domains, what size) is left to
 //! [`crate::message`], who has sent what before is left to the ledger.
 
+mod address_list;
 mod attachment;
 mod body;
 mod choice;
 mod fault;
+mod format;
 mod header;
 mod id;
 mod json;
 mod label;
+mod letter;
 mod party;
+mod raw;
 mod reader;
+mod schema;
 #[cfg(test)]
 mod tests;
 mod thread;
 mod unsubscribe;
+mod wrapper;
 
 use std::{collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 pub use self::{
     attachment::{Attachment, ContentId, ContentType, Disposition, FileName},
@@ -35,14 +40,18 @@ pub use self::{
     fault::{Fault, InvalidNotification, Problem},
     header::ExtraHeader,
     id::{ContentHash, NotificationId},
+    letter::Letter,
     party::{DisplayName, Party},
+    raw::{Dated, RawMessage},
+    schema::schema,
     thread::MessageId,
     unsubscribe::ListUnsubscribe,
 };
 use self::{
-    body::Carries,
     fault::Faults,
-    reader::{Fields, Found, Names},
+    format::Format,
+    reader::{Fields, Found, LATER, Names, Spelling},
+    wrapper::Unwrapped,
 };
 use crate::address::EmailAddress;
 
@@ -70,19 +79,20 @@ const NAMES: Names = Names {
         "metadata",
         "expires_at",
         "on_unknown",
+        "raw",
+        "format",
     ],
-    later: &["template", "send_at", "dry_run", "raw", "format"],
+    refused: &[("template", LATER), ("send_at", LATER), ("dry_run", LATER)],
+    spelling: Spelling::SnakeOrCamel,
 };
 
 /// One e-mail that a producer asks for.
 ///
-/// There is no way to one but [`Notification::parse`], so it has a recipient, a subject and something to say.
+/// There is no way to one but [`Notification::parse`], so it has a recipient and something to say.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Notification {
     /// The producer's name for it; without one, the queue's id of the message serves.
     pub id: Option<NotificationId>,
-    /// Who the mail is from; without one, the mailbox's own address.
-    pub from: Option<Party>,
     /// The reverse path, where reports of failed delivery go; without one, the address of From.
     pub sender: Option<EmailAddress>,
     /// Who it is to.
@@ -91,26 +101,8 @@ pub struct Notification {
     pub cc: Vec<Party>,
     /// Who gets a copy without the others' knowing.
     pub bcc: Vec<Party>,
-    /// Where answers go, if not to From.
-    pub reply_to: Vec<Party>,
-    /// The subject.
-    pub subject: Subject,
-    /// Text, html or both.
-    pub body: Body,
-    /// Files that go with it.
-    pub attachments: Vec<Attachment>,
-    /// Headers of the producer's own, in the order of their names.
-    pub headers: Vec<ExtraHeader>,
-    /// The producer's own Message-ID; without one, it is derived from the notification's id.
-    pub message_id: Option<MessageId>,
-    /// The messages this one answers.
-    pub in_reply_to: Vec<MessageId>,
-    /// The conversation it belongs to, oldest first.
-    pub references: Vec<MessageId>,
-    /// How urgent mail programs show it.
-    pub priority: Priority,
-    /// How readers get off the list.
-    pub list_unsubscribe: Option<ListUnsubscribe>,
+    /// The mail itself.
+    pub mail: Mail,
     /// Words that come back in events; not in the mail.
     pub tags: Vec<String>,
     /// Values that come back in events; not in the mail.
@@ -122,15 +114,26 @@ pub struct Notification {
     content_hash: ContentHash,
 }
 
+/// What a notification says, and in which form.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Mail {
+    /// Fields, of which the message is to be written.
+    Letter(Box<Letter>),
+    /// The message as its producer has written it.
+    Raw(RawMessage),
+}
+
 impl Notification {
-    /// Reads the body of a queue message.
+    /// Reads the body of a queue message, whatever it is wrapped in.
     ///
     /// # Errors
     ///
     /// When the body is not JSON or not a notification; the error holds all the faults at once.
     pub fn parse(body: &str) -> Result<Self, InvalidNotification> {
         let faults = Faults::default();
-        let read = json::read(body, &faults).and_then(|value| Self::read(value, &faults));
+        let read = json::read(body, &faults)
+            .and_then(|value| wrapper::unwrapped(value, &faults))
+            .and_then(|content| Self::read(content, &faults));
         faults.judge(read)
     }
 
@@ -144,100 +147,82 @@ impl Notification {
         self.expires_at.is_some_and(|expires_at| expires_at <= now)
     }
 
+    /// Returns who it says it is from; without one, it is the mailbox.
+    pub fn author(&self) -> Option<&EmailAddress> {
+        match &self.mail {
+            Mail::Letter(letter) => letter.from.as_ref().map(|from| &from.email),
+            Mail::Raw(raw) => Some(&raw.from),
+        }
+    }
+
     /// Returns everybody it goes to, in the order To, Cc, Bcc, as often as they are named.
     pub fn recipients(&self) -> impl Iterator<Item = &Party> {
         self.to.iter().chain(&self.cc).chain(&self.bcc)
     }
 
-    fn read(mut value: Value, faults: &Faults) -> Option<Self> {
+    fn read(unwrapped: Unwrapped, faults: &Faults) -> Option<Self> {
+        let Unwrapped { mut value, id } = unwrapped;
         let content_hash = ContentHash::of(&mut value);
+        let format = Format::of(&value);
         let root = Found::root(value, faults);
         let content_hash = match content_hash {
             Ok(hash) => hash,
             Err(problem) => return root.refuse(problem),
         };
-        let mut fields = root.fields("an object", &NAMES)?;
+        let mut fields = match format {
+            None => root.fields("an object", &NAMES)?,
+            Some(format) => format.fields(root)?,
+        };
+        if let Some(found) = fields.take("format") {
+            found.refuse::<()>(format!("is not {}", Format::accepted()));
+        }
 
         if let Some(found) = fields.take("version") {
             found.check_number(1, "1");
         }
-        let id = fields
-            .take("id")
-            .and_then(|found| found.parse("a string", NotificationId::parse));
-        let from = fields.take("from").and_then(Party::read);
+        let id = match fields.take("id") {
+            Some(found) => found.parse("a string", NotificationId::parse),
+            None => id,
+        };
         let sender = fields
             .take("sender")
             .and_then(|found| found.parse("an e-mail address", EmailAddress::parse));
         let recipients = Recipients::read(&mut fields);
-        let reply_to = fields
-            .take("reply_to")
-            .map(Party::read_all)
-            .unwrap_or_default();
-        let subject = fields
-            .require("subject")
-            .and_then(|found| found.parse("a string", Subject::parse));
-        let attachments = fields.take("attachments").map(Attachment::read_all);
-        let carries = match &attachments {
-            Some(Some(list)) if list.is_empty() => Carries::Nothing,
-            Some(_) => Carries::Attachments,
-            None => Carries::Nothing,
+        let [tags, metadata, expires_at, on_unknown] =
+            ["tags", "metadata", "expires_at", "on_unknown"].map(|name| fields.take(name));
+        let (mail, recipients) = match fields.take("raw") {
+            None => {
+                recipients.check(&fields);
+                (
+                    Letter::read(&mut fields).map(|letter| Mail::Letter(Box::new(letter))),
+                    recipients,
+                )
+            }
+            Some(found) => {
+                fields.refuse_rest("is not taken beside raw, which holds the whole message");
+                let (raw, recipients) = match RawMessage::read(&found) {
+                    Some((raw, named)) => (Some(raw), recipients.or(named)),
+                    None => (None, recipients),
+                };
+                if raw.is_some() {
+                    recipients.check(&fields);
+                }
+                (raw.map(Mail::Raw), recipients)
+            }
         };
-        let body = Body::read(&mut fields, carries);
-        let headers = fields
-            .take("headers")
-            .and_then(ExtraHeader::read_all)
-            .unwrap_or_default();
-        let message_id = fields
-            .take("message_id")
-            .and_then(|found| found.parse("a string", MessageId::parse));
-        let in_reply_to = fields
-            .take("in_reply_to")
-            .and_then(MessageId::read_all)
-            .unwrap_or_default();
-        let references = fields
-            .take("references")
-            .and_then(MessageId::read_all)
-            .unwrap_or_default();
-        let priority = fields
-            .take("priority")
-            .and_then(|found| found.parse(choice::PRIORITIES, choice::priority))
-            .unwrap_or_default();
-        let list_unsubscribe = fields
-            .take("list_unsubscribe")
-            .and_then(ListUnsubscribe::read);
-        let tags = fields
-            .take("tags")
-            .and_then(label::tags)
-            .unwrap_or_default();
-        let metadata = fields
-            .take("metadata")
-            .and_then(label::metadata)
-            .unwrap_or_default();
-        let expires_at = fields
-            .take("expires_at")
-            .and_then(|found| found.parse("a string", timestamp));
-        let on_unknown = fields
-            .take("on_unknown")
-            .and_then(|found| found.parse(choice::ON_UNKNOWN, choice::on_unknown));
-
-        let Recipients { to, cc, bcc } = recipients;
+        let Recipients { to, cc, bcc, .. } = recipients;
+        let tags = tags.and_then(label::tags).unwrap_or_default();
+        let metadata = metadata.and_then(label::metadata).unwrap_or_default();
+        let expires_at = expires_at.and_then(|found| found.parse("a string", timestamp));
+        let on_unknown =
+            on_unknown.and_then(|found| found.parse(choice::ON_UNKNOWN, choice::on_unknown));
         Some(Self {
             id,
-            from,
             sender,
             to,
             cc,
             bcc,
-            reply_to,
-            subject: subject?,
-            body: body?,
-            attachments: attachments.flatten().unwrap_or_default(),
-            headers,
-            message_id,
-            in_reply_to,
-            references,
-            priority,
-            list_unsubscribe,
+            mail: mail?,
             tags,
             metadata,
             expires_at,
@@ -247,11 +232,14 @@ impl Notification {
     }
 }
 
-/// The three lists of recipients, of which one is not empty.
+/// The three lists of recipients.
+#[derive(Default)]
 struct Recipients {
     to: Vec<Party>,
     cc: Vec<Party>,
     bcc: Vec<Party>,
+    /// How many were given, in order or not.
+    given: usize,
 }
 
 impl Recipients {
@@ -265,20 +253,60 @@ impl Recipients {
             given += found.len();
             found.into_iter().filter_map(Party::read).collect()
         };
-        let recipients = Self {
+        Self {
             to: read("to"),
             cc: read("cc"),
             bcc: read("bcc"),
-        };
-        if given == 0 {
+            given,
+        }
+    }
+
+    /// Takes those that a raw message names, unless the notification names any.
+    fn or(self, named: Self) -> Self {
+        if self.given == 0 { named } else { self }
+    }
+
+    fn check(&self, fields: &Fields<'_>) {
+        if self.given == 0 {
             fields.refuse::<()>("has no recipient; one address in to, cc or bcc is needed");
         }
-        recipients
     }
 }
 
+/// Reads a time as RFC 3339 writes it. What else the library reads, such as names of time zones, is no promise of ours.
 fn timestamp(text: &str) -> Result<Timestamp, Problem> {
-    text.parse().map_err(|_| {
+    let is_plain = match text.as_bytes() {
+        [
+            _,
+            _,
+            _,
+            _,
+            b'-',
+            _,
+            _,
+            b'-',
+            _,
+            _,
+            b'T',
+            _,
+            _,
+            b':',
+            _,
+            _,
+            b':',
+            b'0'..=b'5',
+            _,
+            rest @ ..,
+        ] => {
+            let offset = rest
+                .iter()
+                .skip_while(|byte| matches!(byte, b'.' | b'0'..=b'9'));
+            let offset: Vec<_> = offset.copied().collect();
+            matches!(offset[..], [b'Z'] | [b'+' | b'-', _, _, b':', _, _])
+        }
+        _ => false,
+    };
+    text.parse().ok().filter(|_| is_plain).ok_or_else(|| {
         Problem::new("is not a time with its offset from UTC, like 2026-12-24T18:00:00Z or 2026-12-24T19:00:00+01:00")
     })
 }

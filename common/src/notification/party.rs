@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     fault::Problem,
-    reader::{Found, Names},
+    reader::{Found, Names, Spelling},
 };
 use crate::address::{EmailAddress, is_invisible};
 
@@ -13,7 +13,8 @@ const ACCEPTED: &str =
     "\"local-part@domain\", \"Name <local-part@domain>\" or {\"name\", \"email\"}";
 const NAMES: Names = Names {
     known: &["name", "email"],
-    later: &[],
+    refused: &[],
+    spelling: Spelling::SnakeOrCamel,
 };
 
 /// An address, and the name to show for it.
@@ -30,7 +31,7 @@ pub struct Party {
 pub struct DisplayName(String);
 
 impl DisplayName {
-    const MAX_LEN: usize = 256;
+    pub(super) const MAX_LEN: usize = 256;
 
     /// Reads a name; white space around it is dropped.
     ///

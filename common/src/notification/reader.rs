@@ -11,9 +11,18 @@ use super::fault::{Faults, Pointer};
 
 /// A value and the place it was found at.
 pub(super) struct Found<'f> {
-    value: Value,
+    value: Content<'f>,
     at: Pointer,
     faults: &'f Faults,
+}
+
+/// What was found: JSON as it came, or values put together anew that remember where each was found.
+enum Content<'f> {
+    Json(Value),
+    List(Vec<Found<'f>>),
+    Object(Vec<(String, Found<'f>)>),
+    /// Something that was refused already: whoever reads it finds nothing more to say.
+    Refused,
 }
 
 /// The fields of an object, by their names in snake_case.
@@ -27,16 +36,72 @@ pub(super) struct Fields<'f> {
 pub(super) struct Names {
     /// Those that are read.
     pub(super) known: &'static [&'static str],
-    /// Those that the contract names and a later version reads.
-    pub(super) later: &'static [&'static str],
+    /// Those that have a meaning and are not read, and why.
+    pub(super) refused: &'static [(&'static str, &'static str)],
+    /// How they are spelled.
+    pub(super) spelling: Spelling,
 }
+
+impl Names {
+    /// Names that are spelled as they are listed.
+    pub(super) const fn exact(
+        known: &'static [&'static str],
+        refused: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        Self {
+            known,
+            refused,
+            spelling: Spelling::Exact,
+        }
+    }
+}
+
+/// How the names of an object are spelled.
+pub(super) enum Spelling {
+    /// In snake_case or camelCase.
+    SnakeOrCamel,
+    /// As they are listed.
+    Exact,
+}
+
+/// Why a field of the contract is not read.
+pub(super) const LATER: &str = "is not available in this version";
 
 impl<'f> Found<'f> {
     pub(super) fn root(value: Value, faults: &'f Faults) -> Self {
         Self {
-            value,
+            value: Content::Json(value),
             at: Pointer::default(),
             faults,
+        }
+    }
+
+    /// Puts a value in the place of this one.
+    pub(super) fn replaced(&self, value: Value) -> Self {
+        self.with(Content::Json(value))
+    }
+
+    /// Puts a list in the place of this value.
+    pub(super) fn as_list(&self, items: Vec<Self>) -> Self {
+        self.with(Content::List(items))
+    }
+
+    /// Puts an object in the place of this value.
+    pub(super) fn as_object(&self, members: impl IntoIterator<Item = (String, Self)>) -> Self {
+        self.with(Content::Object(members.into_iter().collect()))
+    }
+
+    /// Puts an object of our names in the place of this value; what is absent is left out.
+    pub(super) fn as_ours<const N: usize>(&self, members: [(&str, Option<Self>); N]) -> Self {
+        let present = |(name, member): (&str, Option<Self>)| Some((name.to_owned(), member?));
+        self.as_object(members.into_iter().filter_map(present))
+    }
+
+    fn with(&self, value: Content<'f>) -> Self {
+        Self {
+            value,
+            at: self.at.clone(),
+            faults: self.faults,
         }
     }
 
@@ -47,16 +112,37 @@ impl<'f> Found<'f> {
     }
 
     pub(super) fn is_object(&self) -> bool {
-        self.value.is_object()
+        match &self.value {
+            Content::Json(value) => value.is_object(),
+            Content::Object(_) => true,
+            Content::List(_) | Content::Refused => false,
+        }
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        self.is(&Value::Null)
+    }
+
+    /// Tells whether it is just this.
+    pub(super) fn is(&self, other: &Value) -> bool {
+        matches!(&self.value, Content::Json(value) if value == other)
+    }
+
+    /// Returns the text, if it is one.
+    pub(super) fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Content::Json(value) => value.as_str(),
+            Content::List(_) | Content::Object(_) | Content::Refused => None,
+        }
     }
 
     /// Reads a string and makes a value of it.
     pub(super) fn parse<T, E: Display>(
-        self,
+        &self,
         accepted: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
-        let Some(text) = self.value.as_str() else {
+        let Some(text) = self.as_str() else {
             return self.refuse_kind(accepted);
         };
         match parse(text) {
@@ -65,29 +151,46 @@ impl<'f> Found<'f> {
         }
     }
 
+    /// Returns the number, if it is one.
+    pub(super) fn as_number(&self) -> Option<f64> {
+        match &self.value {
+            Content::Json(value) => value.as_f64(),
+            Content::List(_) | Content::Object(_) | Content::Refused => None,
+        }
+    }
+
     /// Checks that this is the one number it may be.
-    pub(super) fn check_number(self, only: u64, accepted: &str) {
-        if !self.value.is_number() {
-            self.refuse_kind::<()>(accepted);
-        } else if self.value.as_u64() != Some(only) {
-            self.refuse::<()>(format!("is not {accepted}, the only one there is"));
+    pub(super) fn check_number(self, only: u32, accepted: &str) {
+        match self.as_number() {
+            None => {
+                self.refuse_kind::<()>(accepted);
+            }
+            Some(number) if number != f64::from(only) => {
+                self.refuse::<()>(format!("is not {accepted}, the only one there is"));
+            }
+            Some(_) => {}
         }
     }
 
     /// Reads `true` or `false`.
     pub(super) fn flag(self) -> Option<bool> {
-        self.value
-            .as_bool()
-            .or_else(|| self.refuse_kind("true or false"))
+        match &self.value {
+            Content::Json(Value::Bool(flag)) => Some(*flag),
+            Content::Json(_) | Content::List(_) | Content::Object(_) | Content::Refused => {
+                self.refuse_kind("true or false")
+            }
+        }
     }
 
     /// Takes a list apart; anything else is a list of itself.
     pub(super) fn one_or_many(self) -> Vec<Self> {
-        let Value::Array(items) = self.value else {
-            return vec![self];
+        let items = match self.value {
+            Content::Json(Value::Array(items)) => items,
+            Content::List(items) => return items,
+            Content::Json(_) | Content::Object(_) | Content::Refused => return vec![self],
         };
         let item = |(i, value)| Self {
-            value,
+            value: Content::Json(value),
             at: self.at.item(i),
             faults: self.faults,
         };
@@ -96,40 +199,47 @@ impl<'f> Found<'f> {
 
     /// Takes a list apart.
     pub(super) fn list(self, accepted: &str) -> Option<Vec<Self>> {
-        if self.value.is_array() {
-            Some(self.one_or_many())
-        } else {
-            self.refuse_kind(accepted)
+        match &self.value {
+            Content::Json(Value::Array(_)) | Content::List(_) => Some(self.one_or_many()),
+            Content::Json(_) | Content::Object(_) | Content::Refused => self.refuse_kind(accepted),
         }
     }
 
     /// Takes an object apart whose names are the producer's.
     pub(super) fn entries(self, accepted: &str) -> Option<Vec<(String, Self)>> {
-        let Value::Object(members) = self.value else {
-            return self.refuse_kind(accepted);
+        let members = match self.value {
+            Content::Json(Value::Object(members)) => members,
+            Content::Object(members) => return Some(members),
+            Content::Json(_) | Content::List(_) | Content::Refused => {
+                return self.refuse_kind(accepted);
+            }
         };
         let entry = |(name, value): (String, Value)| {
             let at = self.at.member(&name);
-            let faults = self.faults;
+            let (value, faults) = (Content::Json(value), self.faults);
             (name, Self { value, at, faults })
         };
         Some(members.into_iter().map(entry).collect())
     }
 
-    /// Takes an object apart whose names are ours, in snake_case or camelCase.
+    /// Takes an object apart whose names are listed.
     pub(super) fn fields(self, accepted: &str, names: &Names) -> Option<Fields<'f>> {
         let (at, faults) = (self.at.clone(), self.faults);
         let mut found = BTreeMap::new();
         for (name, member) in self.entries(accepted)? {
-            let name = snake_case(&name);
-            if member.value.is_null() {
+            let name = match names.spelling {
+                Spelling::SnakeOrCamel => snake_case(&name),
+                Spelling::Exact => Cow::Borrowed(&*name),
+            };
+            let why_not = names.refused.iter().find(|(refused, _)| *refused == name);
+            if member.is_null() {
                 continue;
             } else if let Some(known) = names.known.iter().find(|known| **known == name) {
                 if let Some(twin) = found.insert(*known, member) {
                     twin.refuse::<()>("is given in two spellings; one is enough");
                 }
-            } else if names.later.contains(&&*name) {
-                member.refuse::<()>("is not available in this version");
+            } else if let Some((_, why)) = why_not {
+                member.refuse::<()>(why);
             } else {
                 member.refuse::<()>(format!(
                     "is not a field here; there are: {}",
@@ -142,19 +252,65 @@ impl<'f> Found<'f> {
 
     /// Records that the value is of another kind than what is accepted.
     pub(super) fn refuse_kind<T>(&self, accepted: &str) -> Option<T> {
-        let kind = match self.value {
-            Value::Null => "null",
-            Value::Bool(_) => "true or false",
-            Value::Number(_) => "a number",
-            Value::String(_) => "a string",
-            Value::Array(_) => "a list",
-            Value::Object(_) => "an object",
+        let kind = match &self.value {
+            Content::Json(Value::Null) => "null",
+            Content::Json(Value::Bool(_)) => "true or false",
+            Content::Json(Value::Number(_)) => "a number",
+            Content::Json(Value::String(_)) => "a string",
+            Content::Json(Value::Array(_)) | Content::List(_) => "a list",
+            Content::Json(Value::Object(_)) | Content::Object(_) => "an object",
+            Content::Refused => return None,
         };
         self.refuse(format!("is {kind}; accepted is {accepted}"))
     }
 }
 
 impl<'f> Fields<'f> {
+    /// Takes a field out that has to be there; one that is not is refused by this name, and by no other.
+    pub(super) fn need(&mut self, name: &str) -> Found<'f> {
+        self.require(name).unwrap_or_else(|| Found {
+            value: Content::Refused,
+            at: self.at.member(name),
+            faults: self.faults,
+        })
+    }
+
+    /// Puts a field in, if there is one, once it is read; what cannot be read is refused by what it was, and not missed.
+    pub(super) fn put_read(
+        &mut self,
+        name: &'static str,
+        found: Option<Found<'f>>,
+        read: impl FnOnce(Found<'f>) -> Option<Found<'f>>,
+    ) {
+        if let Some(found) = found {
+            let refused = found.with(Content::Refused);
+            self.put(name, Some(read(found).unwrap_or(refused)));
+        }
+    }
+
+    /// Begins with no fields, in the place of a value.
+    pub(super) fn none(of: &Found<'f>) -> Self {
+        Self {
+            found: BTreeMap::new(),
+            at: of.at.clone(),
+            faults: of.faults,
+        }
+    }
+
+    /// Puts a field in, if there is one.
+    pub(super) fn put(&mut self, name: &'static str, found: Option<Found<'f>>) {
+        if let Some(found) = found {
+            self.found.insert(name, found);
+        }
+    }
+
+    /// Refuses what is left, by its name.
+    pub(super) fn refuse_rest(&mut self, problem: impl Display) {
+        for found in std::mem::take(&mut self.found).into_values() {
+            found.refuse::<()>(&problem);
+        }
+    }
+
     /// Takes a field out, if it is there.
     pub(super) fn take(&mut self, name: &str) -> Option<Found<'f>> {
         self.found.remove(name)
@@ -174,6 +330,18 @@ impl<'f> Fields<'f> {
         self.faults.add(&self.at, problem.to_string());
         None
     }
+}
+
+/// Turns `reply_to` into `replyTo`.
+pub(super) fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |mut camel, word| {
+        let mut letters = word.chars();
+        camel.extend(letters.next().map(|c| c.to_ascii_uppercase()));
+        camel.push_str(letters.as_str());
+        camel
+    })
 }
 
 /// Turns `replyTo` into `reply_to`; what has an underscore already is left alone.

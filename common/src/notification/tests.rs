@@ -1,6 +1,9 @@
 mod any;
 mod fields;
+mod formats;
 mod page;
+mod raw;
+mod wrappers;
 
 use serde_json::{Value, json};
 
@@ -17,6 +20,18 @@ fn with(fields: Value) -> String {
 
 fn read(fields: Value) -> Notification {
     Notification::parse(&with(fields)).unwrap()
+}
+
+/// Reads a notification and takes its letter.
+fn letter(fields: Value) -> Letter {
+    letter_of(read(fields))
+}
+
+fn letter_of(notification: Notification) -> Letter {
+    match notification.mail {
+        Mail::Letter(letter) => *letter,
+        Mail::Raw(_) => panic!("a raw message has no letter"),
+    }
 }
 
 /// Asserts that exactly these faults are found, each with a problem that contains the words.
@@ -42,14 +57,12 @@ fn refused_field(fields: Value, expected: &[(&str, &str)]) {
 fn the_least_there_can_be_is_enough() {
     let notification = read(json!({}));
     assert_eq!(notification.to[0].email.as_str(), "anna@example.com");
-    assert_eq!(notification.subject.as_str(), "Hello");
-    assert!(notification.body == Body::Text("Hello, Anna.".to_owned()));
-    assert!(
-        notification.id.is_none()
-            && notification.from.is_none()
-            && notification.expires_at.is_none()
-    );
-    assert_eq!(notification.priority, Priority::Normal);
+    assert!(notification.id.is_none() && notification.expires_at.is_none());
+    let letter = letter_of(notification);
+    assert_eq!(letter.subject.as_str(), "Hello");
+    assert!(letter.body == Body::Text("Hello, Anna.".to_owned()));
+    assert!(letter.from.is_none());
+    assert_eq!(letter.priority, Priority::Normal);
 }
 
 #[test]
@@ -92,7 +105,8 @@ fn every_field_is_read_in_either_spelling() {
     let read = Notification::parse(&snake.to_string()).unwrap();
 
     assert_eq!(read.id.as_ref().unwrap().as_str(), "invoice-4711");
-    let from = read.from.as_ref().unwrap();
+    let letter = letter_of(read.clone());
+    let from = letter.from.as_ref().unwrap();
     assert_eq!(from.name.as_ref().unwrap().as_str(), "Contoso Billing");
     assert_eq!(from.email.as_str(), "billing@contoso.com");
     assert_eq!(
@@ -110,14 +124,14 @@ fn every_field_is_read_in_either_spelling() {
         "bcc@example.com",
     ];
     assert_eq!(recipients, expected);
-    assert_eq!(read.reply_to[0].email.as_str(), "help@contoso.com");
+    assert_eq!(letter.reply_to[0].email.as_str(), "help@contoso.com");
     assert!(
-        matches!(&read.body, Body::Html { text: TextBesideHtml::Given(text), .. } if text == "Attached.")
+        matches!(&letter.body, Body::Html { text: TextBesideHtml::Given(text), .. } if text == "Attached.")
     );
-    let attachment = &read.attachments[0];
+    let attachment = &letter.attachments[0];
     assert_eq!(attachment.disposition, Disposition::Inline);
     assert_eq!(attachment.content, [0, 1, 2]);
-    let headers: Vec<_> = read
+    let headers: Vec<_> = letter
         .headers
         .iter()
         .map(|header| (header.name(), header.value()))
@@ -129,13 +143,13 @@ fn every_field_is_read_in_either_spelling() {
             ("X-Campaign", "autumn")
         ]
     );
-    let references: Vec<_> = read.references.iter().map(MessageId::to_string).collect();
+    let references: Vec<_> = letter.references.iter().map(MessageId::to_string).collect();
     assert_eq!(
         references,
         ["<a@contoso.com>", "<b@contoso.com>", "<c@contoso.com>"]
     );
-    assert_eq!(read.priority, Priority::High);
-    let unsubscribe = read.list_unsubscribe.as_ref().unwrap();
+    assert_eq!(letter.priority, Priority::High);
+    let unsubscribe = letter.list_unsubscribe.as_ref().unwrap();
     assert_eq!(
         unsubscribe.header(),
         "<https://contoso.com/u/1>, <mailto:u@contoso.com>"
@@ -218,9 +232,7 @@ fn a_name_that_appears_twice_is_refused() {
 
 #[test]
 fn fields_of_later_versions_are_refused_as_such() {
-    for field in [
-        "template", "send_at", "sendAt", "dry_run", "dryRun", "raw", "format",
-    ] {
+    for field in ["template", "send_at", "sendAt", "dry_run", "dryRun"] {
         refused_field(
             json!({ field: "x" }),
             &[(&format!("/{field}"), "is not available in this version")],

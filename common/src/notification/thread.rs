@@ -10,7 +10,9 @@ pub struct MessageId(String);
 
 impl MessageId {
     /// The longest id. A line of a mail holds 998 octets, and an id is never folded.
-    const MAX_LEN: usize = 900;
+    pub(super) const MAX_LEN: usize = 900;
+    /// How many ids a string or a list holds. More would only make every later mail of the conversation longer.
+    pub(super) const MAX_COUNT: usize = 100;
 
     /// Reads `<left@right>`, with the angle brackets or without.
     ///
@@ -47,15 +49,13 @@ impl MessageId {
 
     /// Reads one id, several in one string as a header has them, or a list.
     pub(super) fn read_all(found: Found<'_>) -> Option<Vec<Self>> {
-        /// More would only make every later mail of the conversation longer.
-        const MAX_COUNT: usize = 100;
         let mut ids = Vec::new();
-        for item in found.one_or_many() {
-            if ids.len() >= MAX_COUNT {
-                return item.refuse("is one too many; accepted are up to 100 ids");
+        for (i, item) in found.one_or_many().into_iter().enumerate() {
+            if i == Self::MAX_COUNT {
+                return item.refuse("is one too many; a list has up to 100 ids");
             }
             let parsed = item.parse("a message id, or a list of them", |text| {
-                if text.trim().is_empty() || text.split_whitespace().count() > MAX_COUNT {
+                if text.trim().is_empty() || text.split_whitespace().count() > Self::MAX_COUNT {
                     return Err(Problem::new(
                         "holds no id or too many; accepted are 1 to 100",
                     ));

@@ -4,13 +4,14 @@ use url::Url;
 
 use super::{
     fault::Problem,
-    reader::{Found, Names},
+    reader::{Found, Names, Spelling},
 };
 use crate::address::EmailAddress;
 
 const NAMES: Names = Names {
     known: &["url", "email", "one_click"],
-    later: &[],
+    refused: &[],
+    spelling: Spelling::SnakeOrCamel,
 };
 
 /// The ways off a list: a page, an address, or both.
@@ -29,7 +30,7 @@ struct Page {
 
 impl ListUnsubscribe {
     /// The longest URL: it stands on one line of the mail.
-    const MAX_URL: usize = 900;
+    pub(super) const MAX_URL: usize = 900;
 
     /// Returns the value of `List-Unsubscribe`.
     pub fn header(&self) -> String {

@@ -105,17 +105,18 @@ proptest! {
             return Err(TestCaseError::fail("a notification without its faults has faults"));
         };
         let message = compose(&notification, &policy(), &identity("n")).unwrap();
+        let letter = letter_of(&notification);
         assert_fit_for_the_wire(&message.bytes);
 
         let mut expected = vec!["Date", "From", "To", "Subject", "Message-ID"];
-        if !notification.in_reply_to.is_empty() {
+        if !letter.in_reply_to.is_empty() {
             expected.extend(["In-Reply-To", "References"]);
         }
-        if notification.list_unsubscribe.is_some() {
+        if letter.list_unsubscribe.is_some() {
             expected.extend(["List-Unsubscribe", "List-Unsubscribe-Post"]);
         }
         expected.push("Auto-Submitted");
-        expected.extend(notification.headers.iter().map(|header| header.name()));
+        expected.extend(letter.headers.iter().map(|header| header.name()));
         expected.sort_unstable();
         let mut names = header_names(&message);
         names.retain(|name| !matches!(*name, "MIME-Version" | "Content-Type" | "Content-Transfer-Encoding"));
@@ -123,7 +124,7 @@ proptest! {
         prop_assert_eq!(names, expected);
 
         let read = MessageParser::new().parse(&message.bytes).unwrap();
-        prop_assert_eq!(one_space(read.subject().unwrap()), one_space(notification.subject.as_str()));
+        prop_assert_eq!(one_space(read.subject().unwrap()), one_space(letter.subject.as_str()));
         let name = |name: Option<&str>| name.map(one_space).filter(|name| !name.is_empty());
         let to: Vec<_> = read.to().unwrap().iter().map(|to| (name(to.name()), to.address().unwrap().to_owned())).collect();
         let asked: Vec<_> = notification
@@ -132,11 +133,11 @@ proptest! {
             .map(|party| (name(party.name.as_ref().map(DisplayName::as_str)), party.email.to_string()))
             .collect();
         prop_assert_eq!(to, asked);
-        match &notification.body {
+        match &letter.body {
             Body::Text(text) => prop_assert_eq!(as_lines(&read.body_text(0).unwrap()), as_lines(text)),
             Body::Html { html, .. } => prop_assert_eq!(as_lines(&read.body_html(0).unwrap()), as_lines(html)),
         }
-        for attachment in &notification.attachments {
+        for attachment in &letter.attachments {
             let name = attachment.filename.as_str();
             prop_assert!(read.attachments().any(|part| part.contents() == attachment.content), "{name}");
         }

@@ -94,11 +94,11 @@ fn what_is_no_address_is_refused_where_it_stands() {
 #[test]
 fn a_subject_is_one_line() {
     assert_eq!(
-        read(json!({"subject": " Hello \n"})).subject.as_str(),
+        letter(json!({"subject": " Hello \n"})).subject.as_str(),
         "Hello"
     );
     assert_eq!(
-        read(json!({"subject": "ü".repeat(255)}))
+        letter(json!({"subject": "ü".repeat(255)}))
             .subject
             .as_str()
             .chars()
@@ -127,8 +127,8 @@ fn a_mail_says_something() {
     refused_field(json!({"html": " "}), &[("/html", "is empty")]);
     refused_field(json!({"text": "a\u{0}b"}), &[("/text", "NUL")]);
     let file = json!([{"filename": "a.txt", "content": "YQ=="}]);
-    assert!(read(json!({"text": "", "attachments": file})).body == Body::Text(String::new()));
-    let html = |text: Value| match read(json!({"text": text, "html": "<p>Hi"})).body {
+    assert!(letter(json!({"text": "", "attachments": file})).body == Body::Text(String::new()));
+    let html = |text: Value| match letter(json!({"text": text, "html": "<p>Hi"})).body {
         Body::Html { text, .. } => text,
         Body::Text(text) => TextBesideHtml::Given(text),
     };
@@ -139,7 +139,7 @@ fn a_mail_says_something() {
 #[test]
 fn attachments_are_files_with_names_types_and_bytes() {
     let attach = |attachment: Value| {
-        read(json!({ "attachments": [attachment] }))
+        letter(json!({ "attachments": [attachment] }))
             .attachments
             .remove(0)
     };
@@ -248,7 +248,7 @@ fn headers_are_taken_from_the_allow_list_only() {
         "Thread-Topic",
     ] {
         assert_eq!(
-            read(json!({"headers": {name: "v"}})).headers[0].name(),
+            letter(json!({"headers": {name: "v"}})).headers[0].name(),
             name
         );
     }
@@ -327,7 +327,7 @@ fn ids_name_one_thing() {
 #[test]
 fn a_way_off_the_list_is_safe_to_follow() {
     let unsubscribe = |value: Value| {
-        read(json!({ "list_unsubscribe": value }))
+        letter(json!({ "list_unsubscribe": value }))
             .list_unsubscribe
             .unwrap()
     };

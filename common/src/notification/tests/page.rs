@@ -36,7 +36,7 @@ fn every_example_becomes_a_message() {
         Timestamp::UNIX_EPOCH,
     );
     let examples = blocks("json");
-    assert_eq!(examples.len(), 7);
+    assert_eq!(examples.len(), 8);
     let messages: Vec<_> = examples
         .iter()
         .map(|example| compose(&Notification::parse(example).unwrap(), &policy, &identity).unwrap())
@@ -63,7 +63,7 @@ fn the_refusal_it_shows_is_the_one_that_comes() {
 
 #[test]
 fn every_name_is_on_it() {
-    let later = NAMES.later.iter().chain(&["s3"]);
+    let later = NAMES.refused.iter().map(|(name, _)| name);
     let attachment = [
         "filename",
         "content",
@@ -76,6 +76,7 @@ fn every_name_is_on_it() {
         .known
         .iter()
         .chain(later)
+        .chain(&["s3"])
         .chain(&attachment)
         .chain(headers)
     {

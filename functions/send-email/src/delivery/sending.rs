@@ -308,10 +308,8 @@ impl<P: Ports> Desk<'_, P> {
 
     /// The From address of a notification, by which its breaker is kept.
     pub(super) fn from(&self, notification: &Notification) -> String {
-        let from = notification.from.as_ref().map(|from| &from.email);
-        from.unwrap_or(&self.settings.address)
-            .as_str()
-            .to_ascii_lowercase()
+        let author = notification.author().unwrap_or(&self.settings.address);
+        author.as_str().to_ascii_lowercase()
     }
 }
 
