@@ -135,7 +135,7 @@ fn what_only_a_vendor_knows_comes_back_in_tags_and_metadata() {
     );
     assert_eq!(
         metadata(2, json!({"tags": [{"name": "order", "value": "4711"}]})).1,
-        [order.clone()]
+        std::slice::from_ref(&order)
     );
     assert_eq!(
         metadata(

@@ -1,0 +1,9 @@
+//! The notification as producers meet it: its schema, read by a validator that knows nothing of the reader.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a check that finds something else than it expects has failed"
+)]
+
+mod documents;
+mod schema;
