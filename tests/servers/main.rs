@@ -1,4 +1,5 @@
-//! The dialogue against servers that nobody here wrote: aiosmtpd, and Postfix with Dovecot for its tokens.
+//! The dialogue against whole servers: the simulated Exchange, and two that nobody here wrote, aiosmtpd and Postfix with
+//! Dovecot for its tokens.
 //!
 //! The tokens are those of the simulated Entra, and each server verifies them in its own way. A trial has a server to
 //! itself, on 127.0.0.1, with all its files in a directory that goes with it. Postfix starts only as root; where it
@@ -10,6 +11,7 @@
 )]
 
 mod aiosmtpd;
+mod exchange;
 mod mail;
 mod postfix;
 mod provider;
@@ -36,6 +38,8 @@ macro_rules! trials {
 fn main() -> Result<()> {
     let arguments = Arguments::from_args();
     let mut trials = trials!([
+        exchange::every_refusal_is_told_word_for_word_and_has_its_class,
+        exchange::a_connection_that_breaks_is_told_as_far_as_it_is_known,
         aiosmtpd::several_messages_travel_on_one_connection,
         aiosmtpd::a_message_is_kept_octet_for_octet,
         aiosmtpd::a_refused_recipient_does_not_stop_the_others,
