@@ -8,6 +8,7 @@
 
 mod links;
 mod manifests;
+mod measures;
 mod privileges;
 mod security;
 mod sources;
