@@ -219,7 +219,10 @@ impl<'f> Found<'f> {
             let (value, faults) = (Content::Json(value), self.faults);
             (name, Self { value, at, faults })
         };
-        Some(members.into_iter().map(entry).collect())
+        // In the order of their names, whichever order the JSON library keeps.
+        let mut entries: Vec<_> = members.into_iter().map(entry).collect();
+        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Some(entries)
     }
 
     /// Takes an object apart whose names are listed.

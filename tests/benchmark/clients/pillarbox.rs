@@ -14,7 +14,7 @@ use common::address::EmailAddress;
 use common::mailbox::MailboxId;
 use common::message::{Message, MessageIdentity, SenderPolicy, compose};
 use common::notification::{
-    Attachment, ContentType, Disposition, FileName, Notification, NotificationId,
+    Attachment, ContentType, Disposition, FileName, Mail, Notification, NotificationId,
 };
 use common::secret::AccessToken;
 use common::submission::{Server, Session, Transfer, Verdict};
@@ -58,9 +58,9 @@ async fn main() -> Result<()> {
         Source::Queue(body(&text, file.as_deref()))
     } else {
         let mut notification = Notification::parse(&body(&text, None))?;
-        notification
-            .attachments
-            .extend(file.map(attachment).transpose()?);
+        if let Mail::Letter(letter) = &mut notification.mail {
+            letter.attachments.extend(file.map(attachment).transpose()?);
+        }
         Source::Ready(Box::new(notification))
     };
     drop((text, certificate));
