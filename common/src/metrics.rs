@@ -46,6 +46,23 @@ pub enum Per {
     Class,
 }
 
+const OF_MAILBOX: &[&str] = &["Stack", "Mailbox"];
+const OF_CLASS: &[&str] = &["Stack", "Mailbox", "Class"];
+const OF_STACK: &[&str] = &["Stack"];
+
+impl Per {
+    /// The sets of dimensions that a metric is written with, as far as they are known where it is measured.
+    #[must_use]
+    pub const fn dimensions(self) -> &'static [&'static [&'static str]] {
+        match self {
+            Self::Mailbox => &[OF_MAILBOX],
+            Self::Stack => &[OF_STACK],
+            Self::Both => &[OF_MAILBOX, OF_STACK],
+            Self::Class => &[OF_MAILBOX, OF_CLASS],
+        }
+    }
+}
+
 macro_rules! metrics {
     ($($(#[doc = $meaning:literal])* $metric:ident, $unit:ident, $per:ident;)*) => {
         /// Something that is measured; its name in CloudWatch is the variant's.
@@ -205,31 +222,24 @@ impl Measurement {
     /// take it for one of level INFO, and drop it where less is wanted.
     #[must_use]
     pub fn line(&self, now: Timestamp) -> String {
-        let listed = |is_listed: fn(Per) -> bool| -> Vec<Value> {
-            let metrics = self.values.keys().filter(|metric| is_listed(metric.per()));
+        let is_known = |set: &[&str]| {
+            (self.mailbox.is_some() || !set.contains(&"Mailbox"))
+                && (self.class.is_some() || !set.contains(&"Class"))
+        };
+        let listed = |set: &[&str]| -> Vec<Value> {
+            let metrics = self.values.keys();
             metrics
+                .filter(|metric| metric.per().dimensions().contains(&set))
                 .map(|metric| json!({ "Name": metric.as_str(), "Unit": metric.unit().as_str() }))
                 .collect()
         };
-        let directive = |dimensions: &[&str], metrics: Vec<Value>| json!({ "Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics });
-        let of_mailbox = match self.mailbox {
-            Some(_) => listed(|per| matches!(per, Per::Mailbox | Per::Both | Per::Class)),
-            None => Vec::new(),
-        };
-        let of_class = match self.class {
-            Some(_) => listed(|per| per == Per::Class),
-            None => Vec::new(),
-        };
-        let of_stack = listed(|per| matches!(per, Per::Stack | Per::Both));
-        let directives: Vec<_> = [
-            (&["Stack", "Mailbox"][..], of_mailbox),
-            (&["Stack", "Mailbox", "Class"], of_class),
-            (&["Stack"], of_stack),
-        ]
-        .into_iter()
-        .filter(|(_, metrics)| !metrics.is_empty())
-        .map(|(dimensions, metrics)| directive(dimensions, metrics))
-        .collect();
+        let directives: Vec<_> = [OF_MAILBOX, OF_CLASS, OF_STACK]
+            .into_iter()
+            .filter(|set| is_known(set))
+            .map(|set| (set, listed(set)))
+            .filter(|(_, metrics)| !metrics.is_empty())
+            .map(|(set, metrics)| json!({ "Namespace": NAMESPACE, "Dimensions": [set], "Metrics": metrics }))
+            .collect();
 
         let mut line = Map::new();
         line.insert("timestamp".to_owned(), now.to_string().into());

@@ -13,6 +13,7 @@ mod privileges;
 mod security;
 mod sources;
 mod template;
+mod watching;
 
 use std::fs;
 use std::path::{Path, PathBuf};
