@@ -113,6 +113,9 @@ fn good() -> impl Strategy<Value = (&'static str, Value)> {
         prop::collection::btree_map("[a-zé]{1,4}", "[ -~é]{1,4}", 0..3).prop_map(|value| ("metadata", json!(value))),
         text("20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])")
             .prop_map(|value| ("expires_at", value)),
+        // Before any time that it may expire at, which is the one thing that a schema cannot compare.
+        text("19[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])")
+            .prop_map(|value| ("send_at", value)),
         one_of(json!([null, "hold", "retry"])).prop_map(|value| ("on_unknown", value)),
     ]
 }
@@ -140,6 +143,7 @@ fn odd() -> impl Strategy<Value = (&'static str, Value)> {
         "list_unsubscribe",
         "tags",
         "metadata",
+        "send_at",
         "expires_at",
         "on_unknown",
         "template",

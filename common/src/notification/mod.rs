@@ -31,7 +31,7 @@ mod wrapper;
 
 use std::{collections::BTreeMap, fmt};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 pub use self::{
     attachment::{Attachment, ContentId, ContentType, Disposition, FileName},
@@ -77,12 +77,13 @@ const NAMES: Names = Names {
         "list_unsubscribe",
         "tags",
         "metadata",
+        "send_at",
         "expires_at",
         "on_unknown",
         "raw",
         "format",
     ],
-    refused: &[("template", LATER), ("send_at", LATER), ("dry_run", LATER)],
+    refused: &[("template", LATER), ("dry_run", LATER)],
     spelling: Spelling::SnakeOrCamel,
 };
 
@@ -107,7 +108,9 @@ pub struct Notification {
     pub tags: Vec<String>,
     /// Values that come back in events; not in the mail.
     pub metadata: BTreeMap<String, String>,
-    /// When it is no longer worth sending.
+    /// When it is to be sent; without it, at once.
+    pub send_at: Option<Timestamp>,
+    /// When it is no longer worth sending; later than [`Self::send_at`].
     pub expires_at: Option<Timestamp>,
     /// What to do when nobody can know whether it went out; without one, the mailbox's setting.
     pub on_unknown: Option<OnUnknown>,
@@ -140,6 +143,17 @@ impl Notification {
     /// Returns the hash of what it says, by which a repeat is told from another notification with the same id.
     pub fn content_hash(&self) -> &ContentHash {
         &self.content_hash
+    }
+
+    /// The furthest ahead of being put on the queue that a notification may be sent.
+    pub const FURTHEST: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+    /// Tells whether it is to wait for longer, from `enqueued_at` on, than notifications may.
+    pub fn is_too_far_ahead(&self, enqueued_at: Timestamp) -> bool {
+        let ahead = self
+            .send_at
+            .map(|send_at| send_at.duration_since(enqueued_at));
+        ahead.is_some_and(|ahead| ahead > Self::FURTHEST)
     }
 
     /// Tells whether it is past the time at which it was worth sending.
@@ -188,8 +202,9 @@ impl Notification {
             .take("sender")
             .and_then(|found| found.parse("an e-mail address", EmailAddress::parse));
         let recipients = Recipients::read(&mut fields);
-        let [tags, metadata, expires_at, on_unknown] =
-            ["tags", "metadata", "expires_at", "on_unknown"].map(|name| fields.take(name));
+        let [tags, metadata, send_at, expires_at, on_unknown] =
+            ["tags", "metadata", "send_at", "expires_at", "on_unknown"]
+                .map(|name| fields.take(name));
         let (mail, recipients) = match fields.take("raw") {
             None => {
                 recipients.check(&fields);
@@ -213,7 +228,16 @@ impl Notification {
         let Recipients { to, cc, bcc, .. } = recipients;
         let tags = tags.and_then(label::tags).unwrap_or_default();
         let metadata = metadata.and_then(label::metadata).unwrap_or_default();
-        let expires_at = expires_at.and_then(|found| found.parse("a string", timestamp));
+        let send_at = send_at.and_then(|found| found.parse("a string", timestamp));
+        let expires_at = expires_at.and_then(|found| {
+            let expires_at = found.parse("a string", timestamp)?;
+            match send_at {
+                Some(send_at) if expires_at <= send_at => {
+                    found.refuse("is not later than send_at, so the mail would never be sent")
+                }
+                Some(_) | None => Some(expires_at),
+            }
+        });
         let on_unknown =
             on_unknown.and_then(|found| found.parse(choice::ON_UNKNOWN, choice::on_unknown));
         Some(Self {
@@ -225,6 +249,7 @@ impl Notification {
             mail: mail?,
             tags,
             metadata,
+            send_at,
             expires_at,
             on_unknown,
             content_hash,

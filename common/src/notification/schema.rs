@@ -1,8 +1,8 @@
 //! The contract as a JSON Schema (2020-12), for editors, generators and the tests of producers.
 //!
-//! It is made from the names and limits that the reader checks, and a property test keeps the two of one mind. Three things
-//! no schema can say: that a name appears twice in one object, that two headers or two content ids are the same, and
-//! which domains of other scripts are domains. The reader says them, and what is wrong with a raw message.
+//! It is made from the names and limits that the reader checks, and a property test keeps the two of one mind. Four things
+//! no schema can say: that a name appears twice in one object, that two headers or two content ids are the same, that one
+//! time is later than another, and which domains of other scripts are domains. The reader says them, and what is wrong with a raw message.
 
 mod pattern;
 
@@ -172,6 +172,10 @@ fn fields() -> Vec<(&'static str, Value)> {
                 "propertyNames": {"pattern": pattern::line(label::MAX_NAME)},
                 "additionalProperties": {"type": "string", "pattern": pattern::line(label::MAX_VALUE)},
             }),
+        ),
+        (
+            "send_at",
+            time("When to send it, up to 14 days after it is put on the queue."),
         ),
         (
             "expires_at",

@@ -88,6 +88,7 @@ fn every_field_is_read_in_either_spelling() {
         "list_unsubscribe": {"url": "https://contoso.com/u/1", "email": "u@contoso.com", "one_click": true},
         "tags": ["invoice"],
         "metadata": {"order": "4711"},
+        "send_at": "2026-12-24T08:00:00Z",
         "expires_at": "2026-12-24T19:00:00+01:00",
         "on_unknown": "retry",
     });
@@ -100,6 +101,7 @@ fn every_field_is_read_in_either_spelling() {
         .replace("in_reply_to", "inReplyTo")
         .replace("list_unsubscribe", "listUnsubscribe")
         .replace("one_click", "oneClick")
+        .replace("send_at", "sendAt")
         .replace("expires_at", "expiresAt")
         .replace("on_unknown", "onUnknown");
     let read = Notification::parse(&snake.to_string()).unwrap();
@@ -162,6 +164,11 @@ fn every_field_is_read_in_either_spelling() {
         read.is_expired(expires_at)
             && !read.is_expired(expires_at - jiff::SignedDuration::from_secs(1))
     );
+    let send_at = read.send_at.unwrap();
+    let (fourteen_days, second) = (Notification::FURTHEST, jiff::SignedDuration::from_secs(1));
+    assert_eq!(send_at.to_string(), "2026-12-24T08:00:00Z");
+    assert!(!read.is_too_far_ahead(send_at - fourteen_days));
+    assert!(read.is_too_far_ahead(send_at - fourteen_days - second));
     assert_eq!(read.on_unknown, Some(OnUnknown::Retry));
 
     // All the same but for the hash, which is taken over what was written.
@@ -232,7 +239,7 @@ fn a_name_that_appears_twice_is_refused() {
 
 #[test]
 fn fields_of_later_versions_are_refused_as_such() {
-    for field in ["template", "send_at", "sendAt", "dry_run", "dryRun"] {
+    for field in ["template", "dry_run", "dryRun"] {
         refused_field(
             json!({ field: "x" }),
             &[(&format!("/{field}"), "is not available in this version")],
@@ -281,6 +288,7 @@ fn no_fault_quotes_a_value() {
         "list_unsubscribe",
         "tags",
         "metadata",
+        "send_at",
         "expires_at",
         "on_unknown",
         "template",

@@ -57,6 +57,13 @@ pub(crate) fn while_somebody_works_on_it(chance: &impl Chance) -> Duration {
     chance.between(Duration::from_secs(10), Duration::from_secs(20))
 }
 
+/// The wait until a moment that a producer has chosen, in the whole seconds that a queue knows.
+pub(crate) fn exactly_until(moment: Timestamp, now: Timestamp) -> Duration {
+    let wait = Duration::try_from(moment.duration_since(now)).unwrap_or_default();
+    let begun = u64::from(wait.subsec_nanos() > 0);
+    Duration::from_secs(wait.as_secs() + begun).min(LONGEST)
+}
+
 /// The wait until a moment, and a little more, so that not all come at once.
 pub(crate) fn until(moment: Timestamp, now: Timestamp, chance: &impl Chance) -> Duration {
     let wait = Duration::try_from(moment.duration_since(now)).unwrap_or_default();

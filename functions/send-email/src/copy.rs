@@ -86,9 +86,14 @@ impl Copy {
         is_older(self.enqueued_at, RENEWED_AFTER, now)
     }
 
+    /// Since when it could be sent: since its first copy is on the queue, or since the time that it was put there for.
+    pub(crate) fn could_leave_at(&self, send_at: Option<Timestamp>) -> Option<Timestamp> {
+        self.first_enqueued_at().max(send_at)
+    }
+
     /// Whether it is too old to wait for a mailbox that is closed.
-    pub(crate) fn is_overdue(&self, now: Timestamp) -> bool {
-        is_older(self.first_enqueued_at(), WAITS_FOR, now) || self.is_at_its_end(now)
+    pub(crate) fn is_overdue(&self, send_at: Option<Timestamp>, now: Timestamp) -> bool {
+        is_older(self.could_leave_at(send_at), WAITS_FOR, now) || self.is_at_its_end(now)
     }
 
     /// Whether SQS is about to delete it.

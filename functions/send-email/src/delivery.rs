@@ -18,7 +18,7 @@ use common::clock::Clock;
 use common::ledger::{self, Claim, Key, LedgerError, LedgerStore, Reason, Record, Worker, Written};
 use common::mailbox::{Connection, MailboxState, MailboxStates, Settings, StateUnavailable};
 use common::metrics::{Measurement, Meter, Metric};
-use common::notification::{Notification, NotificationId};
+use common::notification::{InvalidNotification, Notification, NotificationId};
 use common::pace::PaceUnavailable;
 use common::telemetry::chain;
 use jiff::Timestamp;
@@ -203,16 +203,21 @@ impl<'a, P: Ports> Desk<'a, P> {
         }
     }
 
-    /// Begins only what the mailbox's state allows. What waits for a closed mailbox is looked at all the same when
+    /// Begins only what is due and what the mailbox's state allows. What waits for a closed mailbox is looked at all the same when
     /// it has come to an age at which SQS would soon delete it.
     async fn look_at(&self, copy: &Copy, line: &mut impl Line) -> Result<Fate, Interrupted> {
+        let read = Notification::parse(&copy.body);
+        let send_at = read.as_ref().ok().and_then(|read| read.send_at);
+        if let Some(wait) = self.wait_until_due(copy, &read) {
+            return Ok(Fate::PutBack(wait));
+        }
         let state = self.ports.states().state(&self.settings.mailbox).await?;
         let now = self.now();
         let is_somebody_elses_trial =
             matches!(state.connection, Connection::OnTrial(_)) && state.is_tried(now);
         let may_begin = state.is_open() && !is_somebody_elses_trial;
         let chance = self.ports.chance();
-        if !may_begin && !copy.is_overdue(now) {
+        if !may_begin && !copy.is_overdue(send_at, now) {
             Ok(Fate::PutBack(backoff::for_a_stopped_mailbox(chance)))
         } else if self.is_cut_off.load(Ordering::Relaxed) {
             Ok(Fate::PutBack(backoff::after_our_own_trouble(
@@ -220,23 +225,46 @@ impl<'a, P: Ports> Desk<'a, P> {
                 chance,
             )))
         } else {
-            self.attempt(copy, line, &state).await
+            self.attempt(copy, read, line, &state).await
         }
+    }
+
+    /// How long a copy is hidden whose time has not come. Nothing is recorded of it, so that the first attempt, and the
+    /// `Date` with it, is when it is sent.
+    fn wait_until_due(
+        &self,
+        copy: &Copy,
+        read: &Result<Notification, InvalidNotification>,
+    ) -> Option<Duration> {
+        let now = self.now();
+        let notification = read.as_ref().ok()?;
+        let send_at = notification.send_at.filter(|send_at| *send_at > now)?;
+        // What was renewed was not too far ahead.
+        let enqueued_at = copy.first_enqueued_at().unwrap_or(now);
+        let waits = !notification.is_too_far_ahead(enqueued_at) && !copy.is_at_its_end(now);
+        waits.then(|| backoff::exactly_until(send_at, now))
     }
 
     async fn attempt(
         &self,
         copy: &Copy,
+        read: Result<Notification, InvalidNotification>,
         line: &mut impl Line,
         state: &MailboxState,
     ) -> Result<Fate, Interrupted> {
-        let notification = match Notification::parse(&copy.body) {
+        let notification = match read {
             Ok(notification) => notification,
             Err(invalid) => {
                 let reason = ours(Class::InvalidMessage, invalid.to_string(), "parse");
                 return self.hand_over(copy, None, None, &reason).await;
             }
         };
+        let enqueued_at = copy.first_enqueued_at().unwrap_or(self.now());
+        if notification.is_too_far_ahead(enqueued_at) {
+            let reply = "/send_at is more than 14 days after it was put on the queue";
+            let reason = ours(Class::InvalidMessage, reply.to_owned(), "parse");
+            return self.hand_over(copy, None, None, &reason).await;
+        }
         let Some(id) = self.id_of(Some(&notification), copy) else {
             let reason = ours(
                 Class::InvalidMessage,

@@ -16,7 +16,14 @@ use serde_json::Value;
 use super::reader::{Fields, Found, Names};
 
 /// Our fields that may stand beside a vendor's.
-pub(super) const BESIDE: &[&str] = &["version", "id", "format", "expires_at", "on_unknown"];
+pub(super) const BESIDE: &[&str] = &[
+    "version",
+    "id",
+    "format",
+    "send_at",
+    "expires_at",
+    "on_unknown",
+];
 
 /// A body that is read.
 pub(super) struct Format {

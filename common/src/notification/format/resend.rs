@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    super::reader::{Fields, Found, LATER, Names},
+    super::reader::{Fields, Found, Names},
     parts::{address, addresses, buffer, headers, pairs},
 };
 
@@ -20,9 +20,9 @@ pub(super) const NAMES: Names = Names::exact(
         "headers",
         "attachments",
         "tags",
+        "scheduled_at",
     ],
     &[
-        ("scheduled_at", LATER),
         (
             "template",
             "names a template at Resend; send the text itself",
@@ -49,6 +49,10 @@ pub(super) fn translate<'f>(mut theirs: Fields<'f>, mut ours: Fields<'f>) -> Opt
     }
     for name in ["subject", "html", "text"] {
         ours.put(name, theirs.take(name));
+    }
+    match (ours.take("send_at"), theirs.take("scheduled_at")) {
+        (Some(_), Some(twin)) => return twin.refuse("is given beside send_at; one is enough"),
+        (send_at, scheduled_at) => ours.put("send_at", send_at.or(scheduled_at)),
     }
     if let Some(found) = theirs.take("headers") {
         let place = found.replaced(json!(null));

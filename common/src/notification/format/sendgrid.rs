@@ -1,11 +1,12 @@
 //! `sendgrid.v3`: the body of SendGrid's `POST /v3/mail/send`, for one personalization.
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
     super::{
         fault::Problem,
-        reader::{Fields, Found, LATER, Names},
+        reader::{Fields, Found, Names},
     },
     parts::headers,
 };
@@ -28,7 +29,6 @@ pub(super) const NAMES: Names = Names::exact(
     &[
         ("template_id", NO_TEMPLATE),
         ("sections", NO_TEMPLATE),
-        ("send_at", LATER),
         ("batch_id", NOT_HERE),
         ("asm", NOT_HERE),
         ("ip_pool_name", NOT_HERE),
@@ -48,11 +48,11 @@ const PERSONALIZATION: Names = Names::exact(
         "subject",
         "headers",
         "custom_args",
+        "send_at",
     ],
     &[
         ("substitutions", NO_TEMPLATE),
         ("dynamic_template_data", NO_TEMPLATE),
-        ("send_at", LATER),
     ],
 );
 const CONTENT: Names = Names::exact(&["type", "value"], &[]);
@@ -77,6 +77,8 @@ pub(super) fn translate<'f>(mut theirs: Fields<'f>, mut ours: Fields<'f>) -> Opt
         let of_all = theirs.take(name);
         ours.put(name, person.take(name).or(of_all));
     }
+    let of_all = ours.take("send_at");
+    ours.put_read("send_at", person.take("send_at").or(of_all), moment);
     let answers = theirs.take("reply_to_list");
     ours.put("reply_to", theirs.take("reply_to").or(answers));
     ours.put("tags", theirs.take("categories"));
@@ -119,6 +121,17 @@ pub(super) fn translate<'f>(mut theirs: Fields<'f>, mut ours: Fields<'f>) -> Opt
         ours.put("attachments", Some(place.as_list(files)));
     }
     Some(ours)
+}
+
+/// Turns a time in seconds since 1970 into one of ours, and leaves one of ours as it is.
+fn moment(found: Found<'_>) -> Option<Found<'_>> {
+    let Some(seconds) = found.as_number() else {
+        return Some(found);
+    };
+    match Timestamp::from_second(seconds as i64) {
+        Ok(moment) if seconds.fract() == 0.0 => Some(found.replaced(json!(moment.to_string()))),
+        Ok(_) | Err(_) => found.refuse("is not a time in whole seconds since 1970"),
+    }
 }
 
 /// The members of both objects; where both have one, that of the second.

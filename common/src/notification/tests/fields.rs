@@ -394,12 +394,20 @@ fn values_for_events_are_short_and_plain() {
         &[("/metadata/", "has no usable name")],
     );
     refused_field(
+        json!({"send_at": "tomorrow"}),
+        &[("/send_at", "is not a time")],
+    );
+    refused_field(
         json!({"expires_at": "tomorrow"}),
         &[("/expires_at", "is not a time")],
     );
     refused_field(
         json!({"expires_at": "2026-12-24T18:00:00"}),
         &[("/expires_at", "offset from UTC")],
+    );
+    refused_field(
+        json!({"send_at": "2026-12-24T18:00:00Z", "expires_at": "2026-12-24T19:00:00+01:00"}),
+        &[("/expires_at", "is not later than send_at")],
     );
     refused_field(json!({"on_unknown": "drop"}), &[("/on_unknown", "neither")]);
 }

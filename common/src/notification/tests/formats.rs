@@ -217,11 +217,52 @@ fn our_own_fields_stand_beside_a_vendors() {
     for mut body in bodies().into_iter().skip(1) {
         body["expires_at"] = "2026-12-24T18:00:00Z".into();
         body["on_unknown"] = "retry".into();
+        body["send_at"] = "2026-12-24T08:00:00Z".into();
         body["version"] = 1.into();
         let read = parsed(&body);
-        assert!(read.expires_at.is_some() && read.on_unknown == Some(OnUnknown::Retry));
+        assert!(read.send_at.is_some() && read.expires_at.is_some());
+        assert!(read.on_unknown == Some(OnUnknown::Retry));
         body["subject_line"] = "?".into();
         assert!(Notification::parse(&body.to_string()).is_err());
+    }
+}
+
+#[test]
+fn a_vendors_own_time_is_when_it_is_sent() {
+    let (at, other) = ("2026-12-24T08:00:00Z", "2026-12-25T08:00:00Z");
+    let (seconds, later) = (1_798_099_200, 1_798_185_600);
+    let formats = bodies();
+    let [mut resend, mut sendgrid] = ["resend", "sendgrid.v3"].map(|format| {
+        let of = |body: &&Value| body["format"] == format;
+        formats.iter().find(of).unwrap().clone()
+    });
+    let sent_at = |body: &Value| parsed(body).send_at.unwrap().to_string();
+    resend["scheduled_at"] = "2026-12-24T09:00:00+01:00".into();
+    assert_eq!(sent_at(&resend), at);
+    sendgrid["send_at"] = later.into();
+    assert_eq!(sent_at(&sendgrid), other);
+    sendgrid["personalizations"][0]["send_at"] = seconds.into();
+    assert_eq!(
+        sent_at(&sendgrid),
+        at,
+        "what a personalization says goes before"
+    );
+
+    resend["send_at"] = other.into();
+    refused(
+        &resend.to_string(),
+        &[("/scheduled_at", "is given beside send_at")],
+    );
+    resend["send_at"] = Value::Null;
+    resend["scheduled_at"] = "in 1 min".into();
+    refused(&resend.to_string(), &[("/scheduled_at", "is not a time")]);
+    for odd in [json!(1.5), json!(1e300)] {
+        sendgrid["personalizations"][0]["send_at"] = odd;
+        let words = "is not a time in whole seconds";
+        refused(
+            &sendgrid.to_string(),
+            &[("/personalizations/0/send_at", words)],
+        );
     }
 }
 

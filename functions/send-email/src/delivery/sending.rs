@@ -114,7 +114,8 @@ impl<P: Ports> Desk<'_, P> {
             ..
         } = claimed;
         let now = self.now();
-        let default_end = copy.first_enqueued_at().map(|first| first + WORTH_SENDING);
+        let since = copy.could_leave_at(notification.send_at);
+        let default_end = since.map(|since| since + WORTH_SENDING);
         let end = notification.expires_at.or(default_end);
         let is_ended = end.is_some_and(|end| end <= now);
         if state.is_open() && is_ended {
@@ -271,7 +272,7 @@ impl<P: Ports> Desk<'_, P> {
                 self.write(key, &next).await?;
                 if is_proof {
                     self.measure(Metric::Accepted, 1);
-                    self.measure_wait(copy);
+                    self.measure_wait(copy, notification);
                     self.proved(notification, turn).await;
                 }
                 self.finish(copy, id, key, &next).await
@@ -286,9 +287,9 @@ impl<P: Ports> Desk<'_, P> {
     }
 
     /// Measures how long a notification was under way that has just been accepted.
-    fn measure_wait(&self, copy: &Copy) {
-        let first = copy.first_enqueued_at();
-        let waited = first.map(|first| self.now().duration_since(first));
+    fn measure_wait(&self, copy: &Copy, notification: &Notification) {
+        let since = copy.could_leave_at(notification.send_at);
+        let waited = since.map(|since| self.now().duration_since(since));
         if let Some(waited) = waited.and_then(|waited| Duration::try_from(waited).ok()) {
             self.measure_time(Metric::QueueToAccepted, waited);
         }
