@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use self::failed::{Dropped, Listed, Redriven};
+use crate::trace::Trace;
 
 /// The answer to a command.
 #[derive(Debug, Serialize)]
@@ -46,6 +47,8 @@ pub(crate) enum Answer {
         /// Where it goes.
         to: String,
     },
+    /// To `trace`.
+    Traced(Box<Trace>),
     /// To `pause` and `resume`.
     Changed {
         /// The mailbox as it is now.

@@ -11,7 +11,7 @@ use common::class::Class;
 use common::clock::{Clock, SystemClock};
 use common::consent::{ConsentsUnavailable, PublicUrl, Purpose, connect_link};
 use common::digest;
-use common::ledger::Resend;
+use common::ledger::{Key, LedgerError, LedgerStore, Resend};
 use common::mailbox::{MailboxId, MailboxStates, Pause, Settings, StateUnavailable};
 use common::naming::StackName;
 use common::oauth::admin_consent_url;
@@ -32,6 +32,7 @@ use crate::queues::MailboxQueues;
 use crate::redrive::{FailedDesk, Mode};
 use crate::request::Request;
 use crate::selection::SelectionError;
+use crate::trace::Trace;
 
 /// How many notifications of a failed queue are shown at most.
 const LISTED: u16 = 1000;
@@ -84,6 +85,9 @@ pub(crate) enum CommandError {
     /// The queue cannot be reached.
     #[error(transparent)]
     Queue(#[from] QueueError),
+    /// The ledger cannot be reached.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// The secrets cannot be reached.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -135,6 +139,7 @@ impl Operator {
                 Ok(check.answer())
             }
             Request::SendTest { mailbox } => self.send_test(&self.settings(&mailbox).await?).await,
+            Request::Trace { mailbox, id } => self.trace(&self.settings(&mailbox).await?, id).await,
             Request::Pause { mailbox } => {
                 self.pause(&self.settings(&mailbox).await?, Pause::Paused)
                     .await
@@ -357,6 +362,16 @@ impl Operator {
             .send(&self.stack.queue(&settings.mailbox), &body.to_string(), &[])
             .await?;
         Ok(Answer::Enqueued { id, to })
+    }
+
+    async fn trace(&self, settings: &Settings, id: String) -> Result<Answer, CommandError> {
+        let key = Key {
+            mailbox: settings.mailbox.clone(),
+            notification: id,
+        };
+        let record = self.ledger.read(&key, SystemClock.now()).await?;
+        let trace = Trace::of(settings, key.notification, record);
+        Ok(Answer::Traced(Box::new(trace)))
     }
 
     /// Has the token renewed now, as for somebody whose token was refused.

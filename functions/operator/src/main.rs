@@ -9,6 +9,7 @@ mod request;
 #[cfg(test)]
 mod schema;
 mod selection;
+mod trace;
 mod walk;
 
 use std::sync::Arc;

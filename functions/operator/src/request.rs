@@ -33,6 +33,13 @@ pub(crate) enum Request {
         /// The mailbox.
         mailbox: String,
     },
+    /// What has become of a notification.
+    Trace {
+        /// The mailbox.
+        mailbox: String,
+        /// The notification's id.
+        id: String,
+    },
     /// Nothing is sent until `resume`.
     Pause {
         /// The mailbox.

@@ -6,6 +6,7 @@ use std::path::Path;
 use common::class::Class;
 use common::failed::{Refused, Report};
 use common::grant::GrantId;
+use common::ledger::{HandOver, Reason, RecipientOutcome, Record, State};
 use common::mailbox::{Connection, MailboxId, MailboxState, Settings};
 use jiff::{SignedDuration, Timestamp};
 use schemars::generate::SchemaSettings;
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use crate::answer::failed::{Dropped, End, Failed, Listed, Named, Redriven, Why};
 use crate::answer::{Answer, Condition, Status, Step};
 use crate::request::Request;
+use crate::trace::Trace;
 
 /// A moment, as RFC 3339 writes it.
 pub(crate) struct Time;
@@ -204,6 +206,44 @@ fn redriven() -> Redriven {
     redriven
 }
 
+/// A notification that reached one recipient and not the other, with everything that can be known of it.
+fn traced() -> Trace {
+    let at: Timestamp = "2027-03-01T12:00:00Z".parse().unwrap();
+    let outcome = |address: &str, accepted| RecipientOutcome {
+        address: address.to_owned(),
+        accepted,
+        reply: "a reply".to_owned(),
+    };
+    let reason = Reason {
+        class: Class::RecipientRefused,
+        reply: "550 no".to_owned(),
+        stage: "RCPT".to_owned(),
+    };
+    let hand_over = Some(HandOver {
+        reason,
+        copy: "5e1b".to_owned(),
+        done: true,
+    });
+    let record = Record {
+        revision: 3,
+        content: "hash".to_owned(),
+        attempts: 1,
+        sent_again: false,
+        first_attempt_at: at,
+        message_id: Some("<1@contoso.com>".to_owned()),
+        settled: vec![
+            outcome("a@fabrikam.com", true),
+            outcome("b@fabrikam.com", false),
+        ],
+        state: State::Accepted {
+            at,
+            reply: "250 OK".to_owned(),
+            hand_over,
+        },
+    };
+    Trace::of(&settings(), "invoice-1".to_owned(), Some(record))
+}
+
 /// An answer of every kind, as the function makes it.
 fn answers() -> Vec<Value> {
     let now: Timestamp = "2027-03-01T12:00:00Z".parse().unwrap();
@@ -237,6 +277,8 @@ fn answers() -> Vec<Value> {
             id: "test-1".to_owned(),
             to: "billing@contoso.com".to_owned(),
         },
+        Answer::Traced(Box::new(traced())),
+        Answer::Traced(Box::new(Trace::of(&settings(), "a".to_owned(), None))),
         Answer::Changed { mailbox: mailbox() },
         Answer::Renewed {
             found: "refreshed".to_owned(),
@@ -287,6 +329,7 @@ fn requests_and_their_schema_agree() {
         json!({ "command": "refresh", "mailbox": "billing" }),
         json!({ "command": "disconnect", "mailbox": "billing" }),
         json!({ "command": "send-test", "mailbox": "billing" }),
+        json!({ "command": "trace", "mailbox": "billing", "id": "invoice-1" }),
         json!({ "command": "failed", "mailbox": "billing", "limit": 5 }),
         json!({ "command": "redrive", "mailbox": "billing", "class": "expired", "resend": true }),
         json!({ "command": "drop", "mailbox": "billing", "ids": ["a"], "older_than": "2 days" }),
@@ -300,6 +343,6 @@ fn requests_and_their_schema_agree() {
     for (number, request) in requests.into_iter().enumerate() {
         let is_taken = serde_json::from_value::<Request>(request.clone()).is_ok();
         assert_eq!(schema.is_valid(&request), is_taken, "{request}");
-        assert_eq!(is_taken, number < 9, "{request}");
+        assert_eq!(is_taken, number < 10, "{request}");
     }
 }
