@@ -76,6 +76,7 @@ fn the_domain_knows_no_runtime() {
         "mailbox/settings.rs",
         "mailbox/state.rs",
         "mailbox/states.rs",
+        "mailbox/tenant.rs",
         "naming.rs",
         "secret.rs",
         "vault.rs",

@@ -66,4 +66,17 @@ impl Cloud {
             Self::Consumer => "smtp-mail.outlook.com",
         }
     }
+
+    /// Whether something of Microsoft's is of other clouds only than a resource of Microsoft's: what one cloud issues,
+    /// the servers of another refuse. What is not Microsoft's goes with everything.
+    pub(super) fn are_mixed(resource: &str, is_of: impl Fn(Self) -> bool) -> bool {
+        let clouds = Self::ALL.map(|(_, cloud)| cloud);
+        let has_resource = |cloud: &Self| cloud.resource() == resource;
+        let is_of = |cloud: &Self| is_of(*cloud);
+        clouds.iter().any(has_resource)
+            && clouds.iter().any(is_of)
+            && !clouds
+                .iter()
+                .any(|cloud| has_resource(cloud) && is_of(cloud))
+    }
 }

@@ -1,8 +1,34 @@
 //! Fields of a JSON object, read one by one; every fault is remembered.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
-use super::settings::{Fault, InvalidSettings};
+/// One thing that is wrong with a field of the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The field, with `more.` in front where it stands there.
+    pub field: String,
+    /// What is wrong, and what is accepted.
+    pub problem: String,
+}
+
+/// Everything that is wrong with the settings of a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidSettings(pub Vec<Fault>);
+
+impl fmt::Display for InvalidSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the settings are faulty: ")?;
+        for (position, Fault { field, problem }) in self.0.iter().enumerate() {
+            let separator = if position == 0 { "" } else { "; " };
+            write!(f, "{separator}`{field}` {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for InvalidSettings {}
 
 /// The fields that are not yet read, and what was wrong with those that are.
 pub(super) struct Fields {

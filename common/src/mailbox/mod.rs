@@ -9,12 +9,15 @@ mod scopes;
 mod settings;
 mod state;
 mod states;
+mod tenant;
 
 pub use self::cloud::Cloud;
 pub use self::connection::{Connection, Stop};
+pub use self::fields::{Fault, InvalidSettings};
 pub use self::health::{Health, Warning};
 pub use self::id::{InvalidMailboxId, MailboxId};
 pub use self::scopes::{InvalidScopes, Scopes};
-pub use self::settings::{Activate, Fault, InvalidSettings, Settings, SmtpServer, Tenant};
+pub use self::settings::{Activate, Settings, SmtpServer};
 pub use self::state::{MailboxState, Trial};
 pub use self::states::{MailboxStates, Pause, Refreshed, Renewal, Seen, StateUnavailable};
+pub use self::tenant::{InvalidTenant, Tenant};

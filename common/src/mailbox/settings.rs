@@ -4,12 +4,10 @@
 //! fault shows a value. An empty text counts as absent, because a template's parameter cannot be
 //! left out. Fields that the template has no parameter for stand under `more`.
 
-use std::fmt;
-
 use url::Url;
 
-use super::fields::Fields;
-use super::{Cloud, MailboxId, Scopes};
+use super::fields::{Fields, InvalidSettings};
+use super::{Cloud, MailboxId, Scopes, Tenant};
 use crate::address::{Domain, EmailAddress};
 use crate::class::Concerning;
 use crate::notification::OnUnknown;
@@ -78,18 +76,6 @@ pub struct SmtpServer {
     pub bdat: bool,
 }
 
-/// A directory at Microsoft Entra: its GUID, or one of its verified domains.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tenant(String);
-
-impl Tenant {
-    /// The tenant as it stands in the path of an endpoint.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 /// Whether a proven consent opens the queue at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Activate {
@@ -99,32 +85,6 @@ pub enum Activate {
     /// It waits for `operator resume`.
     Manual,
 }
-
-/// One thing that is wrong with a field of the settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// The field, with `more.` in front where it stands there.
-    pub field: String,
-    /// What is wrong, and what is accepted.
-    pub problem: String,
-}
-
-/// Everything that is wrong with the settings of a mailbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidSettings(pub Vec<Fault>);
-
-impl fmt::Display for InvalidSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the settings are faulty: ")?;
-        for (position, Fault { field, problem }) in self.0.iter().enumerate() {
-            let separator = if position == 0 { "" } else { "; " };
-            write!(f, "{separator}`{field}` {problem}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for InvalidSettings {}
 
 impl Settings {
     /// Parses the stored JSON.
@@ -148,28 +108,19 @@ impl Settings {
         let client_secret = fields.optional("client_secret", word);
         let account_claim = fields.optional("account_claim", word);
         let issued_elsewhere = fields.has("token_endpoint");
-        let authorize_endpoint = endpoint(
-            &mut fields,
-            "authorize_endpoint",
-            preset,
-            tenant.as_ref(),
-            "oauth2/v2.0/authorize",
-        );
-        let token_endpoint = endpoint(
-            &mut fields,
-            "token_endpoint",
-            preset,
-            tenant.as_ref(),
-            "oauth2/v2.0/token",
-        );
-        let issuer = endpoint(&mut fields, "issuer", preset, tenant.as_ref(), "v2.0");
         let scopes = scopes(&mut fields, preset, issued_elsewhere);
-        if let (Some(endpoint), Some(scopes)) = (&token_endpoint, &scopes)
-            && let Some(problem) = mixes_clouds(endpoint, scopes)
-        {
-            fields.fault("token_endpoint", problem);
-        }
-        let smtp_host = fields.optional("smtp_host", host);
+        let resource = scopes.as_ref().map(Scopes::resource);
+        let mut endpoint = |name, path| {
+            let preset = tenant.as_ref().map(|tenant| (preset, tenant));
+            endpoint(&mut fields, name, preset, path, resource)
+        };
+        let authorize_endpoint = endpoint("authorize_endpoint", "oauth2/v2.0/authorize");
+        let token_endpoint = endpoint("token_endpoint", "oauth2/v2.0/token");
+        let issuer = endpoint("issuer", "v2.0");
+        let smtp_host = fields.optional("smtp_host", |text| {
+            let host = host(text)?;
+            of_one_cloud(resource, |cloud| cloud.smtp_host() == host).map(|()| host)
+        });
         let smtp_port = fields.number("smtp_port", 1, u64::from(u16::MAX), 587);
         let ehlo_name = fields.optional("ehlo_name", host);
         let bdat = fields.choice("transfer", &[("data", false), ("bdat", true)]);
@@ -308,58 +259,44 @@ fn fastest(smtp_host: Option<&String>) -> u64 {
     }
 }
 
-/// The directory that stands for all personal accounts.
-const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
-
-/// The tenant, which must name one directory.
+/// The tenant, which may be left out where it can only be one.
 fn tenant(fields: &mut Fields, cloud: Cloud) -> Option<Tenant> {
     if cloud == Cloud::Consumer && !fields.has("tenant") {
-        return Some(Tenant("consumers".to_owned()));
+        return Some(Tenant::consumers());
     }
-    let tenant = fields.required("tenant", |text| match text.to_ascii_lowercase().as_str() {
-        "common" | "organizations" => {
-            Err("must name one directory: `common` and `organizations` let any account sign in; give the directory's GUID or domain".to_owned())
-        }
-        "consumers" if cloud != Cloud::Consumer => Err("is `consumers`, which belongs to the cloud `consumer`".to_owned()),
-        "consumers" | PERSONAL_ACCOUNTS => Ok(text.to_owned()),
-        _ if cloud == Cloud::Consumer => {
-            Err("names a directory, and personal accounts are in none: leave it out".to_owned())
-        }
-        _ => word(text),
-    });
-    tenant.map(Tenant)
+    fields.required("tenant", |text| {
+        Tenant::parse(text, cloud).map_err(|fault| fault.to_string())
+    })
 }
 
-/// An endpoint: the one that is given, or the cloud's.
+/// An endpoint: the one that is given, or that of the tenant in its cloud.
 fn endpoint(
     fields: &mut Fields,
     name: &str,
-    cloud: Cloud,
-    tenant: Option<&Tenant>,
+    preset: Option<(Cloud, &Tenant)>,
     path: &str,
+    resource: Option<&str>,
 ) -> Option<Url> {
     if fields.has(name) {
-        return fields.optional(name, https);
+        return fields.optional(name, |text| {
+            let url = https(text)?;
+            let is_of = |cloud: Cloud| url.host_str() == Some(cloud.authority());
+            of_one_cloud(resource, is_of).map(|()| url)
+        });
     }
-    Url::parse(&format!(
-        "https://{}/{}/{path}",
-        cloud.authority(),
-        tenant?.as_str()
-    ))
-    .ok()
+    let (cloud, tenant) = preset?;
+    let (authority, tenant) = (cloud.authority(), tenant.as_str());
+    Url::parse(&format!("https://{authority}/{tenant}/{path}")).ok()
 }
 
-/// Whether the tokens of a Microsoft cloud are asked for the mail of another one, whose servers refuse them.
-fn mixes_clouds(token_endpoint: &Url, scopes: &Scopes) -> Option<&'static str> {
-    let is_authority = |cloud: &Cloud| token_endpoint.host_str() == Some(cloud.authority());
-    let is_resource = |cloud: &Cloud| scopes.resource() == cloud.resource();
-    let clouds = Cloud::ALL.map(|(_, cloud)| cloud);
-    let mixes = clouds.iter().any(is_authority)
-        && clouds.iter().any(is_resource)
-        && !clouds
-            .iter()
-            .any(|cloud| is_authority(cloud) && is_resource(cloud));
-    mixes.then_some("is of another Microsoft cloud than the resource of the scopes")
+/// Refuses what is of another Microsoft cloud than the resource.
+fn of_one_cloud(resource: Option<&str>, is_of: impl Fn(Cloud) -> bool) -> Result<(), String> {
+    match resource {
+        Some(resource) if Cloud::are_mixed(resource, is_of) => {
+            Err("is of another Microsoft cloud than the resource of the scopes".to_owned())
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The scopes, which at a Microsoft authority must belong to that authority's cloud.
@@ -384,172 +321,4 @@ fn scopes(fields: &mut Fields, cloud: Cloud, issued_elsewhere: bool) -> Option<S
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(json: &str) -> Result<Settings, InvalidSettings> {
-        Settings::parse(MailboxId::parse("billing").expect("a mailbox id"), json)
-    }
-
-    fn faults(json: &str) -> Vec<String> {
-        let InvalidSettings(faults) = parse(json).expect_err("the settings are faulty");
-        faults
-            .into_iter()
-            .map(|fault| format!("{} {}", fault.field, fault.problem))
-            .collect()
-    }
-
-    #[test]
-    fn three_fields_are_enough() {
-        let settings = parse(r#"{"address":"billing@contoso.com","tenant":"contoso.com","client_id":"app","username":"","more":{}}"#)
-            .expect("the settings are complete");
-        assert_eq!(settings.username.as_str(), "billing@contoso.com");
-        assert_eq!(
-            settings.token_endpoint.as_str(),
-            "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token"
-        );
-        assert_eq!(
-            settings.issuer.as_str(),
-            "https://login.microsoftonline.com/contoso.com/v2.0"
-        );
-        assert_eq!(settings.smtp.host, "smtp.office365.com");
-        assert_eq!(
-            (
-                settings.smtp.port,
-                settings.messages_per_minute,
-                settings.message_bytes
-            ),
-            (587, 30, 36_700_160)
-        );
-        assert_eq!(
-            (settings.on_unknown, settings.activate),
-            (OnUnknown::Hold, Activate::Automatic)
-        );
-    }
-
-    #[test]
-    fn a_cloud_brings_its_authority_its_resource_and_its_host() {
-        for (name, cloud) in Cloud::ALL {
-            let json = format!(
-                r#"{{"address":"a@contoso.com","tenant":"","client_id":"app","cloud":"{name}"}}"#
-            );
-            let json = if cloud == Cloud::Consumer {
-                json
-            } else {
-                json.replace(r#""tenant":"""#, r#""tenant":"contoso.com""#)
-            };
-            let settings = parse(&json).expect("the settings are complete");
-            assert_eq!(
-                settings.authorize_endpoint.host_str(),
-                Some(cloud.authority())
-            );
-            assert_eq!(settings.smtp.host, cloud.smtp_host());
-            assert_eq!(settings.scopes.resource(), cloud.resource());
-        }
-    }
-
-    #[test]
-    fn every_fault_is_named_at_once() {
-        let faults = faults(
-            r#"{"address":"nobody","tenant":"common","cloud":"mars","smpt_host":"x","more":{"smtp_port":"0","senders":["ok@contoso.com","no"],
-               "token_endpoint":"http://login.contoso.com/","transfer":"fax","scopes":"SMTP.Send"}}"#,
-        );
-        let fields: Vec<_> = faults
-            .iter()
-            .filter_map(|fault| fault.split(' ').next())
-            .collect();
-        assert_eq!(
-            fields,
-            [
-                "cloud",
-                "address",
-                "tenant",
-                "client_id",
-                "more.token_endpoint",
-                "more.scopes",
-                "more.smtp_port",
-                "more.transfer",
-                "more.senders/1",
-                "smpt_host"
-            ],
-            "{faults:?}"
-        );
-    }
-
-    #[test]
-    fn only_another_server_than_microsofts_is_sent_to_faster_than_microsoft_allows() {
-        let json = |more: &str| {
-            format!(
-                r#"{{"address":"a@contoso.com","tenant":"contoso.com","client_id":"app","more":{{"messages_per_minute":600{more}}}}}"#
-            )
-        };
-        let to = |host: &str| json(&format!(r#","smtp_host":"{host}""#));
-        for too_fast in [json(""), to("smtp.office365.com"), to("SMTP.Office365.us")] {
-            assert_eq!(
-                faults(&too_fast),
-                ["more.messages_per_minute is not a whole number from 1 to 30"]
-            );
-        }
-        let settings = parse(&to("smtp.hve.mx.microsoft")).unwrap();
-        assert_eq!(settings.messages_per_minute, 600);
-    }
-
-    #[test]
-    fn a_field_is_not_set_twice() {
-        let faults = faults(
-            r#"{"address":"a@contoso.com","tenant":"contoso.com","client_id":"app","more":{"address":"b@contoso.com"}}"#,
-        );
-        assert_eq!(faults, ["more.address is set already, outside of `more`"]);
-    }
-
-    #[test]
-    fn personal_accounts_are_in_no_directory() {
-        let json = |tenant: &str| {
-            format!(
-                r#"{{"address":"a@outlook.com","cloud":"consumer","tenant":"{tenant}","client_id":"app"}}"#
-            )
-        };
-        assert_eq!(
-            faults(&json("contoso.com")),
-            ["tenant names a directory, and personal accounts are in none: leave it out"]
-        );
-        for tenant in ["", "consumers", PERSONAL_ACCOUNTS] {
-            assert!(parse(&json(tenant)).is_ok(), "{tenant}");
-        }
-    }
-
-    #[test]
-    fn the_authority_of_one_cloud_is_not_mixed_with_the_resource_of_another() {
-        let json = |cloud: &str, token_endpoint: &str| {
-            format!(
-                r#"{{"address":"a@contoso.com","cloud":"{cloud}","tenant":"contoso.com","client_id":"app","more":{{"token_endpoint":"https://{token_endpoint}/contoso.com/oauth2/v2.0/token"}}}}"#
-            )
-        };
-        let us = "login.microsoftonline.us";
-        assert_eq!(
-            faults(&json("public", us)),
-            ["token_endpoint is of another Microsoft cloud than the resource of the scopes"]
-        );
-        assert!(parse(&json("dod", us)).is_ok());
-        assert!(parse(&json("public", "login.contoso.com")).is_ok());
-    }
-
-    #[test]
-    fn scopes_of_another_cloud_are_refused_unless_the_authority_is_given_too() {
-        let json = |more: &str| {
-            format!(
-                r#"{{"address":"a@contoso.com","tenant":"contoso.com","client_id":"app","more":{{"scopes":"https://outlook.office365.us/SMTP.Send offline_access openid"{more}}}}}"#
-            )
-        };
-        assert_eq!(
-            faults(&json("")),
-            ["more.scopes belong to the cloud `gcc-high`, whose authority is another"]
-        );
-        assert!(
-            parse(&json(
-                r#","token_endpoint":"https://login.contoso.com/token""#
-            ))
-            .is_ok()
-        );
-    }
-}
+mod tests;
