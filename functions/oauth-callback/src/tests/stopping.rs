@@ -20,7 +20,7 @@ async fn a_mail_server_that_refuses_leaves_the_grant_and_the_remedy() {
     let page = Person::new(&world).connect(&link).await;
     for words in [
         "Connected, but not sending yet",
-        "<code>Set-CASMailbox -Identity billing@contoso.com -SmtpClientAuthenticationDisabled $false</code>",
+        "<code><span>Set-CASMailbox</span> <span>-Identity</span> billing@contoso.com <span>-SmtpClientAuthenticationDisabled</span> $false</code>",
         "535 5.7.139 &#60;disabled&#62; for the Mailbox",
         "nobody has to sign in again",
         "The mail server lets the mailbox sign in: <b>no</b>",
