@@ -25,9 +25,12 @@ impl Authorization<'_> {
         let scopes = settings.scopes.to_string();
         let challenge = self.verifier.challenge();
         let mut url = settings.authorize_endpoint.clone();
+        // An endpoint whose own query names a prompt decides how people sign in there, and no parameter is given twice.
+        let is_prompting = url.query_pairs().any(|(name, _)| name == "prompt");
         let account = match self.prompt {
-            Prompt::Hint => ("login_hint", settings.username.as_str()),
-            Prompt::SelectAccount => ("prompt", "select_account"),
+            Prompt::Hint => Some(("login_hint", settings.username.as_str())),
+            Prompt::SelectAccount if is_prompting => None,
+            Prompt::SelectAccount => Some(("prompt", "select_account")),
         };
         url.query_pairs_mut()
             .append_pair("client_id", &settings.client_id)
@@ -39,7 +42,7 @@ impl Authorization<'_> {
             .append_pair("nonce", self.nonce.expose())
             .append_pair("code_challenge", &challenge)
             .append_pair("code_challenge_method", "S256")
-            .append_pair(account.0, account.1);
+            .extend_pairs(account);
         url
     }
 }
@@ -138,6 +141,13 @@ mod tests {
             r#","authorize_endpoint":"https://id.contoso.com/authorize?policy=mail""#,
         );
         assert_eq!(query["policy"], "mail");
+        let prompting =
+            r#","authorize_endpoint":"https://id.contoso.com/authorize?prompt=login%20consent""#;
+        for prompt in [Prompt::Hint, Prompt::SelectAccount] {
+            let (_, query, _) = authorized(prompt, prompting);
+            assert_eq!(query["prompt"], "login consent");
+            assert_eq!(query.contains_key("login_hint"), prompt == Prompt::Hint);
+        }
     }
 
     #[test]
