@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::class::Class;
 use crate::mailbox::MailboxId;
+use crate::notification::NotificationId;
 
 pub use self::redrive::{Redrive, Resend, redrive};
 
@@ -26,8 +27,29 @@ pub use self::redrive::{Redrive, Resend, redrive};
 pub struct Key {
     /// The mailbox.
     pub mailbox: MailboxId,
-    /// The notification's id.
+    /// The notification's id, or the name of a dry run.
     pub notification: String,
+}
+
+impl Key {
+    /// The key of a notification.
+    #[must_use]
+    pub fn new(mailbox: &MailboxId, id: &NotificationId) -> Self {
+        Self {
+            mailbox: mailbox.clone(),
+            notification: id.as_str().to_owned(),
+        }
+    }
+
+    /// The key of a dry run, one for each copy. No id has a space, so the notification's own record is never touched, and
+    /// its id stays usable.
+    #[must_use]
+    pub fn of_dry_run(mailbox: &MailboxId, id: &NotificationId, copy: &str) -> Self {
+        Self {
+            mailbox: mailbox.clone(),
+            notification: format!("{id} (dry run {copy})"),
+        }
+    }
 }
 
 /// What is recorded of a notification.
@@ -92,6 +114,11 @@ pub enum State {
         reply: String,
         /// What the failed queue is to be told of recipients that were refused.
         hand_over: Option<HandOver>,
+    },
+    /// A dry run: the server would have taken it for everybody. Nothing was sent.
+    WouldBeAccepted {
+        /// When.
+        at: Timestamp,
     },
     /// It will not be sent.
     Refused {
@@ -199,7 +226,8 @@ pub fn claim(record: Option<&Record>, content: &str, worker: &Worker, now: Times
         State::Sending { .. } => Claim::Lost(record.clone()),
         State::Accepted {
             hand_over: None, ..
-        } => Claim::Done,
+        }
+        | State::WouldBeAccepted { .. } => Claim::Done,
         State::Accepted {
             hand_over: Some(hand_over),
             ..
@@ -247,6 +275,12 @@ impl Record {
             reply,
             hand_over: refused,
         })
+    }
+
+    /// The dry run ended: the server would take the message for everybody.
+    #[must_use]
+    pub fn would_be_accepted(&self, at: Timestamp) -> Self {
+        self.next(State::WouldBeAccepted { at })
     }
 
     /// The notification refused for good, for everybody who is not settled otherwise.
@@ -298,7 +332,8 @@ impl Record {
             | State::Sending { .. }
             | State::Accepted {
                 hand_over: None, ..
-            } => {}
+            }
+            | State::WouldBeAccepted { .. } => {}
         }
         record
     }
@@ -311,7 +346,10 @@ impl Record {
             State::Refused { hand_over } | State::Unknown { hand_over } => {
                 Some(hand_over).filter(|owed| !owed.done)
             }
-            State::Waiting { .. } | State::Claimed { .. } | State::Sending { .. } => None,
+            State::Waiting { .. }
+            | State::Claimed { .. }
+            | State::Sending { .. }
+            | State::WouldBeAccepted { .. } => None,
         }
     }
 

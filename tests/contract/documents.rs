@@ -117,6 +117,7 @@ fn good() -> impl Strategy<Value = (&'static str, Value)> {
         text("19[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])")
             .prop_map(|value| ("send_at", value)),
         one_of(json!([null, "hold", "retry"])).prop_map(|value| ("on_unknown", value)),
+        one_of(json!([null, true, false])).prop_map(|value| ("dry_run", value)),
     ]
 }
 
@@ -146,6 +147,7 @@ fn odd() -> impl Strategy<Value = (&'static str, Value)> {
         "send_at",
         "expires_at",
         "on_unknown",
+        "dry_run",
         "template",
         "raw",
         "replyTo",

@@ -46,6 +46,8 @@ pub fn redrive(record: Option<&Record>, content: &str, resend: Resend, now: Time
     match &record.state {
         // An earlier redrive stopped between its record and its copy, or somebody repeated the notification.
         State::Waiting { .. } => Redrive::AsItIs,
+        // Each copy of a dry run is one of its own.
+        State::WouldBeAccepted { .. } => Redrive::AsItIs,
         State::Claimed { by } | State::Sending { by } if by.lease_until > now => {
             Redrive::InHand(by.lease_until)
         }

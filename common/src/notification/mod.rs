@@ -80,10 +80,11 @@ const NAMES: Names = Names {
         "send_at",
         "expires_at",
         "on_unknown",
+        "dry_run",
         "raw",
         "format",
     ],
-    refused: &[("template", LATER), ("dry_run", LATER)],
+    refused: &[("template", LATER)],
     spelling: Spelling::SnakeOrCamel,
 };
 
@@ -114,6 +115,8 @@ pub struct Notification {
     pub expires_at: Option<Timestamp>,
     /// What to do when nobody can know whether it went out; without one, the mailbox's setting.
     pub on_unknown: Option<OnUnknown>,
+    /// Whether the server is only asked how it would take it, and nothing is sent.
+    pub dry_run: bool,
     content_hash: ContentHash,
 }
 
@@ -202,9 +205,15 @@ impl Notification {
             .take("sender")
             .and_then(|found| found.parse("an e-mail address", EmailAddress::parse));
         let recipients = Recipients::read(&mut fields);
-        let [tags, metadata, send_at, expires_at, on_unknown] =
-            ["tags", "metadata", "send_at", "expires_at", "on_unknown"]
-                .map(|name| fields.take(name));
+        let [tags, metadata, send_at, expires_at, on_unknown, dry_run] = [
+            "tags",
+            "metadata",
+            "send_at",
+            "expires_at",
+            "on_unknown",
+            "dry_run",
+        ]
+        .map(|name| fields.take(name));
         let (mail, recipients) = match fields.take("raw") {
             None => {
                 recipients.check(&fields);
@@ -240,6 +249,7 @@ impl Notification {
         });
         let on_unknown =
             on_unknown.and_then(|found| found.parse(choice::ON_UNKNOWN, choice::on_unknown));
+        let dry_run = dry_run.and_then(Found::flag).unwrap_or_default();
         Some(Self {
             id,
             sender,
@@ -252,6 +262,7 @@ impl Notification {
             send_at,
             expires_at,
             on_unknown,
+            dry_run,
             content_hash,
         })
     }

@@ -189,6 +189,13 @@ fn fields() -> Vec<(&'static str, Value)> {
             ),
         ),
         (
+            "dry_run",
+            json!({
+                "description": "Ask the server how it would take the mail, and send nothing.",
+                "type": ["boolean", "null"],
+            }),
+        ),
+        (
             "raw",
             json!({
                 "description": "A message of your own in base64, in the place of the fields that write one.",

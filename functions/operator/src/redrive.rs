@@ -233,10 +233,11 @@ impl<L: LedgerStore, Q: FailedQueue, C: Clock> FailedDesk<'_, L, Q, C> {
             // What is no notification has no record.
             return Ok((None, Redrive::AsItIs));
         };
-        let key = Key {
-            mailbox: self.mailbox.clone(),
-            notification: id.as_str().to_owned(),
-        };
+        if notification.dry_run {
+            // It is asked anew, and the record of the notification that it goes before says nothing of it.
+            return Ok((None, Redrive::AsItIs));
+        }
+        let key = Key::new(self.mailbox, id);
         let now = self.clock.now();
         let record = self.ledger.read(&key, now).await;
         let record = record.map_err(|error| unavailable(&error))?;

@@ -105,6 +105,10 @@ impl Trace {
                     trace.ended(hand_over, settings);
                 }
             }
+            State::WouldBeAccepted { at } => {
+                trace.state = "would_be_accepted";
+                trace.at = Some(at);
+            }
             State::Refused { hand_over } => {
                 trace.state = "refused";
                 trace.ended(hand_over, settings);

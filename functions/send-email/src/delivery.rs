@@ -5,6 +5,7 @@
 //! leaves; whatever stops in between, the next delivery of the copy finds out where, and goes on from
 //! there. Anything that fails on our side puts the copy back.
 
+mod dry_run;
 mod endings;
 mod pacing;
 mod sending;
@@ -229,7 +230,7 @@ impl<'a, P: Ports> Desk<'a, P> {
         }
     }
 
-    /// How long a copy is hidden whose time has not come. Nothing is recorded of it, so that the first attempt, and the
+    /// How long a copy is hidden whose time has not come; a dry run is of use only before. Nothing is recorded of it, so that the first attempt, and the
     /// `Date` with it, is when it is sent.
     fn wait_until_due(
         &self,
@@ -239,6 +240,9 @@ impl<'a, P: Ports> Desk<'a, P> {
         let now = self.now();
         let notification = read.as_ref().ok()?;
         let send_at = notification.send_at.filter(|send_at| *send_at > now)?;
+        if notification.dry_run {
+            return None;
+        }
         // What was renewed was not too far ahead.
         let enqueued_at = copy.first_enqueued_at().unwrap_or(now);
         let waits = !notification.is_too_far_ahead(enqueued_at) && !copy.is_at_its_end(now);
@@ -273,9 +277,10 @@ impl<'a, P: Ports> Desk<'a, P> {
             );
             return self.hand_over(copy, None, None, &reason).await;
         };
-        let key = Key {
-            mailbox: self.settings.mailbox.clone(),
-            notification: id.as_str().to_owned(),
+        let mailbox = &self.settings.mailbox;
+        let key = match notification.dry_run {
+            true => Key::of_dry_run(mailbox, &id, &copy.id),
+            false => Key::new(mailbox, &id),
         };
         let now = self.now();
         let worker = Worker {

@@ -8,7 +8,7 @@ use std::future::Future;
 use common::class::Class;
 use common::grant::TokenSet;
 use common::route::{Obstacle, Route};
-use common::submission::{Envelope, Failure, Session, Submission};
+use common::submission::{Envelope, Failure, Recipient, Session, Submission};
 use common::vault::{Current, VaultError, Version};
 use tokio::time::Instant;
 
@@ -30,6 +30,13 @@ pub(crate) trait Submits: Send {
         message: &[u8],
         deadline: Instant,
     ) -> impl Future<Output = Result<Submission, Failure>> + Send;
+
+    /// Asks how sender and recipients would be taken, until the deadline, and submits nothing.
+    fn probe(
+        &mut self,
+        envelope: &Envelope,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Vec<Recipient>, Failure>> + Send;
 }
 
 impl Submits for Session {
@@ -40,6 +47,14 @@ impl Submits for Session {
         deadline: Instant,
     ) -> Result<Submission, Failure> {
         Session::submit(self, envelope, message, deadline).await
+    }
+
+    async fn probe(
+        &mut self,
+        envelope: &Envelope,
+        deadline: Instant,
+    ) -> Result<Vec<Recipient>, Failure> {
+        Session::probe(self, envelope, deadline).await
     }
 }
 

@@ -64,12 +64,11 @@ impl Settlement {
             Verdict::Accepted(reply) => Some(reply.to_string()),
             Verdict::Refused(_) | Verdict::Deferred(_) => None,
         };
-        let refused = recipients.iter().find_map(refusal);
-        let again = recipients
-            .iter()
-            .filter_map(trouble)
-            .max_by_key(|trouble| weight(trouble.reason.class));
-        let settled = recipients.iter().filter_map(settled).collect();
+        let Answers {
+            settled,
+            again,
+            refused,
+        } = Answers::of(&recipients);
         let end = match again {
             Some(trouble) => End::Again(trouble),
             None => End::Complete {
@@ -78,6 +77,29 @@ impl Settlement {
             },
         };
         Self { settled, end }
+    }
+}
+
+/// What the server's answers for the recipients mean.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    /// The recipients that need nothing more.
+    pub(crate) settled: Vec<RecipientOutcome>,
+    /// Why somebody is to be tried again, if anybody is.
+    pub(crate) again: Option<Trouble>,
+    /// Why recipients were refused, if any was.
+    pub(crate) refused: Option<Reason>,
+}
+
+impl Answers {
+    /// Draws the conclusions from the answers.
+    pub(crate) fn of(recipients: &[Recipient]) -> Self {
+        let troubles = recipients.iter().filter_map(trouble);
+        Self {
+            settled: recipients.iter().filter_map(settled).collect(),
+            again: troubles.max_by_key(|trouble| weight(trouble.reason.class)),
+            refused: recipients.iter().find_map(refusal),
+        }
     }
 }
 

@@ -514,7 +514,10 @@ impl World {
         let told = match &record.state {
             State::Accepted { hand_over, .. } => hand_over.as_ref(),
             State::Refused { hand_over } | State::Unknown { hand_over } => Some(hand_over),
-            State::Waiting { .. } | State::Claimed { .. } | State::Sending { .. } => None,
+            State::Waiting { .. }
+            | State::Claimed { .. }
+            | State::Sending { .. }
+            | State::WouldBeAccepted { .. } => None,
         };
         if told.is_some_and(|told| told.done) {
             let is_told = self
@@ -557,7 +560,10 @@ impl World {
 impl Record {
     fn state_is_final(&self) -> bool {
         match self.state {
-            State::Accepted { .. } | State::Refused { .. } | State::Unknown { .. } => true,
+            State::Accepted { .. }
+            | State::WouldBeAccepted { .. }
+            | State::Refused { .. }
+            | State::Unknown { .. } => true,
             State::Waiting { .. } | State::Claimed { .. } | State::Sending { .. } => false,
         }
     }

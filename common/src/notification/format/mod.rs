@@ -23,6 +23,7 @@ pub(super) const BESIDE: &[&str] = &[
     "send_at",
     "expires_at",
     "on_unknown",
+    "dry_run",
 ];
 
 /// A body that is read.

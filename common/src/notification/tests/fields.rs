@@ -409,5 +409,9 @@ fn values_for_events_are_short_and_plain() {
         json!({"send_at": "2026-12-24T18:00:00Z", "expires_at": "2026-12-24T19:00:00+01:00"}),
         &[("/expires_at", "is not later than send_at")],
     );
+    refused_field(
+        json!({"dry_run": "yes"}),
+        &[("/dry_run", "accepted is true or false")],
+    );
     refused_field(json!({"on_unknown": "drop"}), &[("/on_unknown", "neither")]);
 }

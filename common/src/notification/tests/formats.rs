@@ -218,9 +218,10 @@ fn our_own_fields_stand_beside_a_vendors() {
         body["expires_at"] = "2026-12-24T18:00:00Z".into();
         body["on_unknown"] = "retry".into();
         body["send_at"] = "2026-12-24T08:00:00Z".into();
+        body["dry_run"] = true.into();
         body["version"] = 1.into();
         let read = parsed(&body);
-        assert!(read.send_at.is_some() && read.expires_at.is_some());
+        assert!(read.dry_run && read.send_at.is_some() && read.expires_at.is_some());
         assert!(read.on_unknown == Some(OnUnknown::Retry));
         body["subject_line"] = "?".into();
         assert!(Notification::parse(&body.to_string()).is_err());

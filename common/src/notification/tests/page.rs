@@ -36,7 +36,7 @@ fn every_example_becomes_a_message() {
         Timestamp::UNIX_EPOCH,
     );
     let examples = blocks("json");
-    assert_eq!(examples.len(), 9);
+    assert_eq!(examples.len(), 10);
     let messages: Vec<_> = examples
         .iter()
         .map(|example| compose(&Notification::parse(example).unwrap(), &policy, &identity).unwrap())

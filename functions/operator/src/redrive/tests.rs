@@ -344,6 +344,18 @@ async fn a_hand_over_that_was_not_recorded_holds_nothing_up() {
 }
 
 #[tokio::test]
+async fn a_dry_run_goes_back_and_touches_no_record() {
+    let world = World::new();
+    world.unknown("invoice-1").await;
+    let dry = body("invoice-1").replacen('{', r#"{"dry_run":true,"#, 1);
+    world.fails(Some("invoice-1"), &dry, Class::RecipientRefused);
+    let before = world.record("invoice-1");
+    let answer = world.redrive(r#"{"all":true}"#).await;
+    assert_eq!((answer.put_back.count, answer.stays.count), (1, 1));
+    assert_eq!(world.record("invoice-1"), before);
+}
+
+#[tokio::test]
 async fn what_is_not_meant_can_be_seen_again_at_once() {
     let world = World::new();
     for number in 0..25 {

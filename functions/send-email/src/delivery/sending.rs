@@ -12,7 +12,7 @@ use common::metrics::Metric;
 use common::notification::{Notification, NotificationId};
 use common::pace::Permit;
 use common::route::Obstacle;
-use common::submission::{Envelope, Failure, Submission};
+use common::submission::{Envelope, Failure, Recipient, Submission};
 use common::telemetry::chain;
 use jiff::SignedDuration;
 use lettre::Address;
@@ -49,6 +49,11 @@ enum Attempt {
         record: Box<Record>,
         result: Result<Submission, Failure>,
         turn: Turn,
+    },
+    /// The server was asked how it would take the message, and this is what it said.
+    Asked {
+        record: Box<Record>,
+        result: Result<Vec<Recipient>, Failure>,
     },
 }
 
@@ -98,6 +103,13 @@ impl<P: Ports> Desk<'_, P> {
                     ..claimed
                 };
                 self.settle(claimed, &message, result, turn).await
+            }
+            Ok(Attempt::Asked { record, result }) => {
+                let claimed = Claimed {
+                    record: *record,
+                    ..claimed
+                };
+                self.settle_dry_run(claimed, result).await
             }
             Err(interrupted) => Err(interrupted),
         };
@@ -184,6 +196,13 @@ impl<P: Ports> Desk<'_, P> {
                 Turn::Now | Turn::OnTrial => {}
                 Turn::After(_) | Turn::Later(_) => continue,
             }
+            if claimed.notification.dry_run {
+                record.attempts += 1;
+                return Ok(Attempt::Asked {
+                    result: session.probe(envelope, self.wire_deadline).await,
+                    record: Box::new(record),
+                });
+            }
             if record.attempts == claimed.record.attempts {
                 record = record.sending(claimed.worker, message.message_id.to_string());
                 self.write(key, &record).await?;
@@ -223,18 +242,7 @@ impl<P: Ports> Desk<'_, P> {
         } = &claimed;
         let submission = match result {
             Ok(submission) => submission,
-            Err(failure) => {
-                let diagnosis = failure.diagnosis();
-                let reason = ours(diagnosis.class, failure.to_string(), failure.stage.as_str());
-                if diagnosis.class.scope() == Scope::Message {
-                    return self.refuse(copy, id, key, record, reason).await;
-                }
-                let trouble = Trouble {
-                    reason,
-                    retry_after: diagnosis.retry_after,
-                };
-                return self.put_off(&claimed, record, trouble, Vec::new()).await;
-            }
+            Err(failure) => return self.settle_failure(&claimed, &failure).await,
         };
         let Settlement { settled, end } = Settlement::of(submission);
         match end {
@@ -284,6 +292,31 @@ impl<P: Ports> Desk<'_, P> {
                     .await
             }
         }
+    }
+
+    /// Draws the conclusions from an attempt that got no answer for any recipient.
+    pub(super) async fn settle_failure(
+        &self,
+        claimed: &Claimed<'_>,
+        failure: &Failure,
+    ) -> Result<Fate, Interrupted> {
+        let Claimed {
+            copy,
+            id,
+            key,
+            record,
+            ..
+        } = claimed;
+        let diagnosis = failure.diagnosis();
+        let reason = ours(diagnosis.class, failure.to_string(), failure.stage.as_str());
+        if diagnosis.class.scope() == Scope::Message {
+            return self.refuse(copy, id, key, record, reason).await;
+        }
+        let trouble = Trouble {
+            reason,
+            retry_after: diagnosis.retry_after,
+        };
+        self.put_off(claimed, record, trouble, Vec::new()).await
     }
 
     /// Measures how long a notification was under way that has just been accepted.

@@ -1,5 +1,6 @@
 //! Deliveries against stores in memory and a server that keeps count.
 
+mod dry_run;
 mod pacing;
 mod waiting;
 mod world;

@@ -184,19 +184,7 @@ impl Submits for Server {
             }
             Some(Act::NoWay(_)) | None => vec![(250, "2.1.5 Recipient OK"); addresses.len()],
         };
-        let outcome = |(code, text): &(u16, &str)| match code {
-            250 => Outcome::Accepted(reply(Stage::Rcpt, 250, text)),
-            400..=499 => Outcome::Deferred(reply(Stage::Rcpt, *code, text)),
-            _ => Outcome::Refused(reply(Stage::Rcpt, *code, text)),
-        };
-        let recipients: Vec<_> = addresses
-            .into_iter()
-            .zip(&answers)
-            .map(|(address, answer)| Recipient {
-                address,
-                outcome: outcome(answer),
-            })
-            .collect();
+        let recipients = answered(addresses, &answers);
         let taken_for: Vec<String> = recipients
             .iter()
             .filter(|recipient| matches!(recipient.outcome, Outcome::Accepted(_)))
@@ -216,6 +204,41 @@ impl Submits for Server {
             recipients,
         })
     }
+
+    async fn probe(
+        &mut self,
+        envelope: &Envelope,
+        _deadline: Instant,
+    ) -> Result<Vec<Recipient>, Failure> {
+        let broken = || Failure {
+            stage: Stage::Mail,
+            cause: Cause::Stale,
+        };
+        self.calls.note("probe", "").map_err(|_| broken())?;
+        let addresses: Vec<String> = envelope.to().iter().map(ToString::to_string).collect();
+        let answers = match self.script.lock().unwrap().pop_front() {
+            Some(Act::Answer(answers)) => answers,
+            Some(Act::Silence) => return Err(broken()),
+            Some(Act::Panic) => panic!("told to panic"),
+            Some(Act::NoWay(_)) | None => vec![(250, "2.1.5 Recipient OK"); addresses.len()],
+        };
+        Ok(answered(addresses, &answers))
+    }
+}
+
+/// The recipients with the answers that the server was told to give them.
+fn answered(addresses: Vec<String>, answers: &[(u16, &str)]) -> Vec<Recipient> {
+    let outcome = |(code, text): &(u16, &str)| match code {
+        250 => Outcome::Accepted(reply(Stage::Rcpt, 250, text)),
+        400..=499 => Outcome::Deferred(reply(Stage::Rcpt, *code, text)),
+        _ => Outcome::Refused(reply(Stage::Rcpt, *code, text)),
+    };
+    let told = addresses.into_iter().zip(answers);
+    told.map(|(address, answer)| Recipient {
+        address,
+        outcome: outcome(answer),
+    })
+    .collect()
 }
 
 impl Ports for &World {

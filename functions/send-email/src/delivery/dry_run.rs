@@ -1,0 +1,54 @@
+//! How a dry run ends: the server was asked for everything up to the recipients, and got no message.
+//!
+//! It has a record of its own, which is never `sending`: a worker that is lost has sent nothing, and the next one asks
+//! again. What it finds out about the mailbox counts like any other finding, but for one: that a message would be taken is
+//! no proof that it is.
+
+use common::ledger::Record;
+use common::submission::{Failure, Recipient};
+
+use super::sending::Claimed;
+use super::{Desk, Fate, Interrupted};
+use crate::ports::Ports;
+use crate::settlement::Answers;
+
+impl<P: Ports> Desk<'_, P> {
+    /// Draws the conclusions from what the server said.
+    pub(super) async fn settle_dry_run(
+        &self,
+        claimed: Claimed<'_>,
+        result: Result<Vec<Recipient>, Failure>,
+    ) -> Result<Fate, Interrupted> {
+        let Claimed {
+            copy,
+            id,
+            key,
+            record,
+            ..
+        } = &claimed;
+        let answers = match result {
+            Ok(recipients) => Answers::of(&recipients),
+            Err(failure) => return self.settle_failure(&claimed, &failure).await,
+        };
+        if let Some(trouble) = answers.again {
+            return self.put_off(&claimed, record, trouble, Vec::new()).await;
+        }
+        let next: Record = match answers.refused {
+            Some(reason) => {
+                let refused = answers.settled.into_iter();
+                let refused = refused.filter(|recipient| !recipient.accepted).collect();
+                record.refused(copy.id.clone(), reason, refused)
+            }
+            None => record.would_be_accepted(self.now()),
+        };
+        self.write(key, &next).await?;
+        tracing::info!(
+            notification.id = id.as_str(),
+            mailbox.id = %self.settings.mailbox,
+            attempt = record.attempts,
+            would_be_accepted = next.owed().is_none(),
+            "the dry run has ended; nothing was sent"
+        );
+        self.finish(copy, id, key, &next).await
+    }
+}
