@@ -1,4 +1,5 @@
-//! The notification as producers meet it: its schema, read by a validator that knows nothing of the reader.
+//! The notification as producers meet it: its schema, read by a validator that knows nothing of the reader, and what
+//! libraries write that know nothing of the contract.
 
 #![expect(
     clippy::unwrap_used,
@@ -6,4 +7,5 @@
 )]
 
 mod documents;
+mod libraries;
 mod schema;

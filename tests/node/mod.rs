@@ -1,7 +1,7 @@
-//! What the tests take from npm: the rules of accessibility.
+//! What the tests take from npm: the rules of accessibility, and the client libraries of other vendors.
 //!
-//! The packages stand in a lock with hashes, and are put into a directory below `.pillarbox/` of the checkout once, found
-//! again by the content of that lock. None of their install scripts runs.
+//! The packages of a set stand in a lock with hashes, and are put into a directory below `.pillarbox/` of the checkout once,
+//! found again by the content of that lock. None of their install scripts runs.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,8 +11,20 @@ use std::process::Stdio;
 use anyhow::{Context as _, Result, ensure};
 use tokio::process::Command;
 
-const PACKAGE: &str = include_str!("package.json");
-const LOCK: &str = include_str!("package-lock.json");
+/// A set of packages, by what npm reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Packages {
+    /// The text of `package.json`.
+    pub package: &'static str,
+    /// The text of `package-lock.json`.
+    pub lock: &'static str,
+}
+
+/// The packages of pages.
+const PAGES: Packages = Packages {
+    package: include_str!("package.json"),
+    lock: include_str!("package-lock.json"),
+};
 
 /// Why there is no Node.js to be used.
 pub const MISSING: &str = "there is no node or no npm on the PATH";
@@ -33,16 +45,25 @@ impl Node {
         })
     }
 
-    /// Finds the packages of this checkout, or installs them.
+    /// Finds the packages for pages in this checkout, or installs them.
     ///
     /// # Errors
     ///
     /// When npm is missing or a package cannot be had.
     pub async fn prepare() -> Result<Self> {
+        Self::prepare_with(&PAGES).await
+    }
+
+    /// Finds a set of packages in this checkout, or installs it.
+    ///
+    /// # Errors
+    ///
+    /// When npm is missing or a package cannot be had.
+    pub async fn prepare_with(packages: &Packages) -> Result<Self> {
         let home = crate::stack::home()?;
         fs::create_dir_all(&home)?;
         let mut hasher = DefaultHasher::new();
-        LOCK.hash(&mut hasher);
+        packages.lock.hash(&mut hasher);
         let node = Self {
             root: home.join(format!("node-{:016x}", hasher.finish())),
         };
@@ -55,19 +76,19 @@ impl Node {
         })
         .await??;
         if !node.marker().is_file() {
-            node.install().await?;
+            node.install(packages).await?;
         }
         drop(lock);
         Ok(node)
     }
 
-    async fn install(&self) -> Result<()> {
+    async fn install(&self, packages: &Packages) -> Result<()> {
         if self.root.exists() {
             fs::remove_dir_all(&self.root)?;
         }
         fs::create_dir_all(&self.root)?;
-        fs::write(self.root.join("package.json"), PACKAGE)?;
-        fs::write(self.root.join("package-lock.json"), LOCK)?;
+        fs::write(self.root.join("package.json"), packages.package)?;
+        fs::write(self.root.join("package-lock.json"), packages.lock)?;
         let installed = Command::new("npm")
             .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
             .current_dir(&self.root)
