@@ -127,10 +127,16 @@ impl Contoso {
     /// Where this Microsoft is, in the words of a mailbox's settings.
     #[must_use]
     pub fn more_settings(microsoft: &Microsoft) -> Value {
+        Self::more_settings_of(microsoft, "contoso.com")
+    }
+
+    /// The same for another directory, given by GUID or domain.
+    #[must_use]
+    pub fn more_settings_of(microsoft: &Microsoft, tenant: &str) -> Value {
         json!({
-            "authorize_endpoint": microsoft.entra().authorize_endpoint("contoso.com"),
-            "token_endpoint": microsoft.entra().token_endpoint("contoso.com"),
-            "issuer": microsoft.entra().issuer("contoso.com"),
+            "authorize_endpoint": microsoft.entra().authorize_endpoint(tenant),
+            "token_endpoint": microsoft.entra().token_endpoint(tenant),
+            "issuer": microsoft.entra().issuer(tenant),
             "smtp_host": microsoft.exchange().host(),
             "smtp_port": microsoft.exchange().port(),
         })

@@ -7,8 +7,10 @@
     reason = "a flow that finds something else than it expects has failed"
 )]
 
+mod accounts;
 mod browser;
 mod consent;
+mod elsewhere;
 mod households;
 mod letters;
 mod nowhere;
@@ -55,6 +57,13 @@ fn main() -> Result<()> {
         runtime,
         None,
         [
+            accounts::a_user_name_other_than_the_address,
+            accounts::a_shared_mailbox_through_its_delegate,
+            accounts::an_alias_of_the_mailbox_that_signs_in,
+            accounts::a_tenant_given_by_its_guid,
+            accounts::the_clouds_of_the_us_government,
+            accounts::the_cloud_of_china,
+            accounts::a_personal_account,
             consent::a_person_who_is_not_the_mailbox_stores_nothing,
             consent::a_link_is_good_for_one_connection,
             consent::a_person_who_cancels_changes_nothing,
@@ -95,6 +104,20 @@ fn main() -> Result<()> {
         runtime,
         lack.as_deref(),
         [browser::connecting::a_person_connects_in_firefox]
+    ));
+    let lack = (!Node::is_there() && !is_required("servers")).then_some(node::MISSING);
+    if let Some(lack) = lack {
+        // Nobody is left to tell when standard error is closed.
+        let _ = writeln!(
+            std::io::stderr(),
+            "The other OAuth server is not tried: {lack}"
+        );
+    }
+    flows.extend(flows!(
+        town,
+        runtime,
+        lack,
+        [elsewhere::a_server_of_somebody_else_s_grants_and_renews]
     ));
     // They wait more than they work.
     arguments.test_threads = arguments.test_threads.or(Some(flows.len()));

@@ -1,16 +1,19 @@
 //! The stack that all flows share: started by the first flow that runs, ended after the last.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use tests::contoso::{Contoso, Setup, Sites};
+use tests::contoso::{Contoso, Setup, Sites, client_id};
 use tests::microsoft::{Account, Microsoft, Tenant};
+use tests::node::{Client, Node, Provider};
 use tests::stack::Progress;
 use tokio::sync::OnceCell;
 
-use crate::{households, nowhere};
+use crate::households::{self, Servers};
+use crate::nowhere;
 
 /// The mailboxes besides the template's own: each flow that changes one has one to itself.
 pub(crate) const MAILBOXES: [&str; 19] = [
@@ -23,13 +26,13 @@ pub(crate) const MAILBOXES: [&str; 19] = [
     "killed",
     "lost",
     "paused",
-    "seen",
+    "shop",
     "impatient",
     "left",
     "right",
     "fox",
-    "stopped",
-    "refused",
+    "warehouse",
+    "reception",
     "revoked",
     BURST,
     OUTAGE,
@@ -47,17 +50,23 @@ const SEND_EMAIL_SECONDS: i32 = 130;
 
 /// The shared stack.
 #[derive(Default)]
-pub(crate) struct Town(OnceCell<Contoso>);
+pub(crate) struct Town(OnceCell<Running>);
+
+/// What runs.
+struct Running {
+    contoso: Contoso,
+    _elsewhere: Option<Provider>,
+}
 
 impl Town {
     /// The running company; started on the first call.
     pub(crate) async fn contoso(&self) -> Result<&Contoso> {
-        self.0.get_or_try_init(start).await
+        Ok(&self.0.get_or_try_init(start).await?.contoso)
     }
 
     /// Ends what was started, after a look at what the functions have logged.
     pub(crate) async fn stop(self) -> Result<()> {
-        let Some(contoso) = self.0.into_inner() else {
+        let Some(Running { contoso, .. }) = self.0.into_inner() else {
             return Ok(());
         };
         let logged = no_secret_is_logged(&contoso).await;
@@ -92,7 +101,7 @@ async fn no_secret_is_logged(contoso: &Contoso) -> Result<()> {
 
 /// Deploys the unmodified template, and then, as a customer who adds mailboxes does, updates the stack with the
 /// README's block, once for each mailbox.
-async fn start() -> Result<Contoso> {
+async fn start() -> Result<Running> {
     let setup = Setup {
         sites: Sites::Three,
         ..Setup::default()
@@ -100,8 +109,12 @@ async fn start() -> Result<Contoso> {
     let mut contoso = Contoso::start(setup, Progress::detect()).await?;
     let tenant = Tenant::new("contoso.com");
     let readme = readme_block()?;
-    let nowhere = nowhere::open(&contoso.microsoft).await?;
-    let mut blocks = households::furnish(&contoso, &readme, &nowhere)?;
+    let elsewhere = elsewhere(&contoso).await;
+    let servers = Servers {
+        nowhere: &nowhere::open(&contoso.microsoft).await?,
+        elsewhere: elsewhere.as_ref().map(Provider::issuer),
+    };
+    let mut blocks = households::furnish(&contoso, &readme, servers)?;
     for mailbox in MAILBOXES {
         contoso
             .microsoft
@@ -132,7 +145,37 @@ async fn start() -> Result<Contoso> {
         .timeout(SEND_EMAIL_SECONDS)
         .send()
         .await?;
-    Ok(contoso)
+    Ok(Running {
+        contoso,
+        _elsewhere: elsewhere,
+    })
+}
+
+/// The OAuth server that nobody here wrote. Where it does not start, the flow through it alone has failed.
+async fn elsewhere(contoso: &Contoso) -> Option<Provider> {
+    if !Node::is_there() {
+        return None;
+    }
+    let provider = start_provider(contoso).await;
+    provider
+        .inspect_err(|error| {
+            // Nobody is left to tell when standard error is closed.
+            let _ = writeln!(std::io::stderr(), "The OAuth server: {error:?}");
+        })
+        .ok()
+}
+
+async fn start_provider(contoso: &Contoso) -> Result<Provider> {
+    let node = Node::prepare().await?;
+    let id = client_id();
+    let app = contoso.microsoft.directory().app(&id);
+    let app = app.context("the app is not registered")?;
+    let client = Client {
+        id: &id,
+        secret: &app.secrets[0].value,
+        redirect_uri: contoso.stack.output("CallbackUrl")?,
+    };
+    Provider::start(&node, contoso.microsoft.authority(), &client).await
 }
 
 /// The address of a mailbox, which is also its user principal name.

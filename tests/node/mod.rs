@@ -1,7 +1,10 @@
-//! What the tests take from npm: the rules of accessibility, and the client libraries of other vendors.
+//! What the tests take from npm: the rules of accessibility, an OAuth server that nobody here wrote, and the client
+//! libraries of other vendors.
 //!
 //! The packages of a set stand in a lock with hashes, and are put into a directory below `.pillarbox/` of the checkout once,
 //! found again by the content of that lock. None of their install scripts runs.
+
+mod provider;
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,6 +13,8 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result, ensure};
 use tokio::process::Command;
+
+pub use self::provider::{Client, Provider};
 
 /// A set of packages, by what npm reads.
 #[derive(Debug, Clone, Copy)]
@@ -20,8 +25,8 @@ pub struct Packages {
     pub lock: &'static str,
 }
 
-/// The packages of pages.
-const PAGES: Packages = Packages {
+/// The packages that the sign-in is tried with.
+const SIGN_IN: Packages = Packages {
     package: include_str!("package.json"),
     lock: include_str!("package-lock.json"),
 };
@@ -45,13 +50,13 @@ impl Node {
         })
     }
 
-    /// Finds the packages for pages in this checkout, or installs them.
+    /// Finds the packages that the sign-in is tried with in this checkout, or installs them.
     ///
     /// # Errors
     ///
     /// When npm is missing or a package cannot be had.
     pub async fn prepare() -> Result<Self> {
-        Self::prepare_with(&PAGES).await
+        Self::prepare_with(&SIGN_IN).await
     }
 
     /// Finds a set of packages in this checkout, or installs it.

@@ -11,7 +11,7 @@ use super::Visitor;
 use crate::consent::nothing_is_stored;
 use crate::town::address;
 
-const MAILBOX: &str = "refused";
+const MAILBOX: &str = "reception";
 
 /// Every refusal that Microsoft or its answer can bring, one after the other, each by a link of its own; and at last the
 /// right person, by the "Try again" of the last refusal.
