@@ -28,6 +28,24 @@ fn every_link_between_pages_leads_somewhere() {
 }
 
 #[test]
+fn every_picture_is_shown_described_and_small() {
+    const MOST: u64 = 60_000;
+    let readme = read("README.md");
+    let shown: Vec<&str> = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("<img src=\"")?.split('"').next())
+        .collect();
+    for picture in &shown {
+        let length = root().join(picture).metadata().map(|file| file.len());
+        let length = length.unwrap_or_else(|error| panic!("{picture}: {error}"));
+        assert!(length <= MOST, "{picture} has {length} octets");
+        let described = format!("<img src=\"{picture}\" height=\"400\" alt=\"");
+        assert!(readme.contains(&described), "{picture} is not described");
+    }
+    assert_eq!(files("docs/images", ".png").len(), shown.len());
+}
+
+#[test]
 fn no_remedy_names_a_command_that_the_operator_lacks() {
     let request = read("functions/operator/src/request.rs");
     let remedies = read("common/src/class/remedy.rs");
