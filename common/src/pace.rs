@@ -24,9 +24,18 @@ pub use self::slots::{Lease, Purpose};
 use crate::ledger::Written;
 use crate::mailbox::MailboxId;
 
-/// How far apart a permit and the one `messages_per_minute` places after it are: a minute, [`Permit::USE`], and a
-/// second for the way to the server.
-const WINDOW: SignedDuration = SignedDuration::from_secs(63);
+/// By how much a permit and the one that is the limit's number of places behind it are further apart than the limit's
+/// window is long: by [`Permit::USE`], and a second for the way to the server.
+const SLACK: SignedDuration = SignedDuration::from_secs(3);
+
+/// How many messages a server takes in how long a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// How many.
+    pub messages: u32,
+    /// In any window of this length.
+    pub window: SignedDuration,
+}
 
 /// How fast a mailbox sends, and what holds it back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,11 +74,18 @@ impl Permit {
     pub const USE: SignedDuration = SignedDuration::from_secs(2);
 }
 
+impl Limit {
+    /// From a permit to the one that is the limit's number of places behind it.
+    fn distance(self) -> SignedDuration {
+        self.window + SLACK
+    }
+}
+
 impl Pace {
     /// Takes a permit for a message from `from`, if one can be taken now. The pace that comes with it has to be
     /// written before the permit is used.
     #[must_use]
-    pub fn permit(&self, per_minute: u32, from: &str, now: Timestamp) -> (Permit, Option<Self>) {
+    pub fn permit(&self, limit: Limit, from: &str, now: Timestamp) -> (Permit, Option<Self>) {
         let mut pace = self.next();
         let permit = match pace.breakers.get_mut(from) {
             Some(breaker) if breaker.due() > now => {
@@ -82,25 +98,26 @@ impl Pace {
             }
             None => Permit::Granted,
         };
-        let next = self.next_permit(per_minute, now);
+        let next = self.next_permit(limit, now);
         if next > now {
             return (Permit::NotBefore(next), None);
         }
-        pace.permits.retain(|permit| *permit + WINDOW > now);
+        pace.permits
+            .retain(|permit| *permit + limit.distance() > now);
         pace.permits.push(now);
         (permit, Some(pace))
     }
 
     /// The earliest moment from `now` on at which a permit can be taken, if nobody else takes it.
-    fn next_permit(&self, per_minute: u32, now: Timestamp) -> Timestamp {
+    fn next_permit(&self, limit: Limit, now: Timestamp) -> Timestamp {
         let held_back = self.held_back_until.unwrap_or(now);
         // Clocks differ a little: what was taken later than now counts from when it was taken.
         let latest = self.permits.last().copied().unwrap_or(now);
-        let crowded = usize::try_from(per_minute)
+        let crowded = usize::try_from(limit.messages)
             .ok()
-            .and_then(|limit| self.permits.len().checked_sub(limit))
+            .and_then(|messages| self.permits.len().checked_sub(messages))
             .and_then(|place| self.permits.get(place))
-            .map_or(now, |permit| *permit + WINDOW);
+            .map_or(now, |permit| *permit + limit.distance());
         now.max(held_back).max(latest).max(crowded)
     }
 

@@ -4,6 +4,7 @@
 //! fault shows a value. An empty text counts as absent, because a template's parameter cannot be
 //! left out. Fields that the template has no parameter for stand under `more`.
 
+use jiff::SignedDuration;
 use url::Url;
 
 use super::fields::{Fields, InvalidSettings};
@@ -11,6 +12,7 @@ use super::{Cloud, MailboxId, Scopes, Tenant};
 use crate::address::{Domain, EmailAddress};
 use crate::class::Concerning;
 use crate::notification::OnUnknown;
+use crate::pace::Limit;
 
 /// Everything that is known of a mailbox before anybody consents.
 #[derive(Debug, Clone)]
@@ -51,6 +53,8 @@ pub struct Settings {
     pub recipient_domains: Vec<Domain>,
     /// Messages in any sliding minute: 1 to 30 at Microsoft 365, up to 6000 at another server.
     pub messages_per_minute: u32,
+    /// How long that minute is: a minute at Microsoft 365, a second to an hour at another server.
+    pub limit_window: SignedDuration,
     /// Recipients of one message, 1 to 1000.
     pub recipients_per_message: usize,
     /// Octets of one message after encoding.
@@ -128,6 +132,8 @@ impl Settings {
         let recipient_domains = fields.list("recipient_domains", domain);
         let fastest = fastest(smtp_host.as_ref());
         let messages_per_minute = fields.number("messages_per_minute", 1, fastest, 30);
+        let (shortest, longest) = windows(smtp_host.as_ref());
+        let limit_window = fields.number("limit_window_seconds", shortest, longest, 60_u32);
         let recipients_per_message = fields.number("recipients_per_message", 1, 1000, 500);
         let message_bytes = fields.number("message_bytes", 1024, 150 * MEBIBYTE, 35 * MEBIBYTE);
         let on_unknown = fields.choice(
@@ -168,6 +174,7 @@ impl Settings {
                 senders,
                 recipient_domains,
                 messages_per_minute: messages_per_minute?,
+                limit_window: SignedDuration::from_secs(limit_window?.into()),
                 recipients_per_message: recipients_per_message?,
                 message_bytes: usize::try_from(message_bytes?).ok()?,
                 on_unknown: on_unknown?,
@@ -185,6 +192,15 @@ impl Settings {
     #[must_use]
     pub fn is_issued_by_microsoft(&self) -> bool {
         self.token_endpoint.host_str() == Some(self.cloud.authority())
+    }
+
+    /// How fast the mailbox may send.
+    #[must_use]
+    pub fn limit(&self) -> Limit {
+        Limit {
+            messages: self.messages_per_minute,
+            window: self.limit_window,
+        }
     }
 
     /// What a remedy for the mailbox speaks of.
@@ -248,15 +264,27 @@ fn https(text: &str) -> Result<Url, String> {
 /// How many messages a minute may be asked for. Microsoft 365 allows 30; other servers, High Volume Email among them,
 /// have limits of their own.
 fn fastest(smtp_host: Option<&String>) -> u64 {
-    let is_of_a_cloud = |host: &String| {
-        Cloud::ALL
-            .iter()
-            .any(|(_, cloud)| cloud.smtp_host() == host)
-    };
-    match smtp_host.is_none_or(is_of_a_cloud) {
+    match is_of_a_cloud(smtp_host) {
         true => 30,
         false => 6000,
     }
+}
+
+/// The shortest and the longest window of that limit, in seconds.
+fn windows(smtp_host: Option<&String>) -> (u64, u64) {
+    match is_of_a_cloud(smtp_host) {
+        true => (60, 60),
+        false => (1, 3600),
+    }
+}
+
+/// Whether the server is one of Microsoft 365.
+fn is_of_a_cloud(smtp_host: Option<&String>) -> bool {
+    smtp_host.is_none_or(|host| {
+        Cloud::ALL
+            .iter()
+            .any(|(_, cloud)| cloud.smtp_host() == host)
+    })
 }
 
 /// The tenant, which may be left out where it can only be one.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Lease, Pace, PaceStore, PaceUnavailable, Permit, Purpose};
+use super::{Lease, Limit, Pace, PaceStore, PaceUnavailable, Permit, Purpose};
 use crate::ledger::Written;
 use crate::mailbox::MailboxId;
 use crate::telemetry::chain;
@@ -35,12 +35,12 @@ impl<S: PaceStore> Keeper<'_, S> {
     /// When the store does not answer.
     pub async fn outlook(
         &self,
-        per_minute: u32,
+        limit: Limit,
         from: &str,
         now: Timestamp,
     ) -> Result<Permit, PaceUnavailable> {
         let pace = self.store.read(self.mailbox).await?;
-        Ok(pace.permit(per_minute, from, now).0)
+        Ok(pace.permit(limit, from, now).0)
     }
 
     /// Takes a permit for a message from `from`.
@@ -50,11 +50,11 @@ impl<S: PaceStore> Keeper<'_, S> {
     /// When the store does not answer. A permit that was taken all the same is lost.
     pub async fn permit(
         &self,
-        per_minute: u32,
+        limit: Limit,
         from: &str,
         now: Timestamp,
     ) -> Result<Permit, PaceUnavailable> {
-        self.change(|pace| pace.permit(per_minute, from, now)).await
+        self.change(|pace| pace.permit(limit, from, now)).await
     }
 
     /// Leases a connection until `until`, by when the owner must have ended.

@@ -11,6 +11,13 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
 }
 
+fn per_minute(messages: u32) -> Limit {
+    Limit {
+        messages,
+        window: SignedDuration::from_mins(1),
+    }
+}
+
 fn mailbox() -> MailboxId {
     MailboxId::parse("billing").expect("it is an id")
 }
@@ -19,31 +26,33 @@ fn mailbox() -> MailboxId {
 fn a_burst_goes_at_once_and_what_is_beyond_it_waits_for_its_window() {
     let mut pace = Pace::default();
     for _ in 0..30 {
-        let (permit, next) = pace.permit(30, FROM, at(0));
+        let (permit, next) = pace.permit(per_minute(30), FROM, at(0));
         assert_eq!(permit, Permit::Granted);
         pace = next.expect("a permit comes with its pace");
     }
     assert_eq!(
-        pace.permit(30, FROM, at(62)),
+        pace.permit(per_minute(30), FROM, at(62)),
         (Permit::NotBefore(at(63)), None)
     );
-    assert_eq!(pace.permit(30, FROM, at(63)).0, Permit::Granted);
+    assert_eq!(pace.permit(per_minute(30), FROM, at(63)).0, Permit::Granted);
 }
 
 proptest! {
     /// Whoever asks whenever, with limits that change: from a permit, used at once or as late as it may be, to the
-    /// one that is the limit's number of places behind it, there is more than a minute.
+    /// one that is the limit's number of places behind it, there is more than the limit's window.
     #[test]
     fn no_sliding_minute_exceeds_the_limit(
         asks in prop::collection::vec((0_i64..9000, 0_i64..=2000), 1..400),
         limit in 1_u32..=30,
+        window in prop::sample::select(vec![6_i64, 60, 600]),
     ) {
+        let window = SignedDuration::from_secs(window);
         let mut pace = Pace::default();
         let mut now = Timestamp::UNIX_EPOCH;
         let mut used = Vec::new();
         for (step, late) in asks {
             now += SignedDuration::from_millis(step);
-            let (permit, next) = pace.permit(limit, FROM, now);
+            let (permit, next) = pace.permit(Limit { messages: limit, window }, FROM, now);
             match permit {
                 Permit::Granted => {
                     pace = next.expect("a permit comes with its pace");
@@ -56,24 +65,33 @@ proptest! {
         used.sort();
         let places = limit as usize;
         for (first, last) in used.iter().zip(used.iter().skip(places)) {
-            prop_assert!(last.duration_since(*first) > SignedDuration::from_mins(1));
+            prop_assert!(last.duration_since(*first) > window);
         }
     }
 }
 
 #[test]
 fn a_clock_that_is_behind_waits_for_the_one_that_is_ahead() {
-    let (_, pace) = Pace::default().permit(30, FROM, at(10));
+    let (_, pace) = Pace::default().permit(per_minute(30), FROM, at(10));
     let pace = pace.expect("the first permit is granted");
-    assert_eq!(pace.permit(30, FROM, at(8)).0, Permit::NotBefore(at(10)));
+    assert_eq!(
+        pace.permit(per_minute(30), FROM, at(8)).0,
+        Permit::NotBefore(at(10))
+    );
 }
 
 #[test]
 fn what_the_server_asks_holds_everybody_back_and_is_never_shortened() {
     let pace = Pace::default().held_back(at(100)).held_back(at(50));
     assert_eq!(pace.held_back_until(at(0)), Some(at(100)));
-    assert_eq!(pace.permit(30, FROM, at(99)).0, Permit::NotBefore(at(100)));
-    assert_eq!(pace.permit(30, FROM, at(100)).0, Permit::Granted);
+    assert_eq!(
+        pace.permit(per_minute(30), FROM, at(99)).0,
+        Permit::NotBefore(at(100))
+    );
+    assert_eq!(
+        pace.permit(per_minute(30), FROM, at(100)).0,
+        Permit::Granted
+    );
 }
 
 #[test]
@@ -113,7 +131,7 @@ fn there_are_two_connections_to_send_and_one_to_probe() {
 #[test]
 fn a_refused_sender_waits_behind_one_trial_and_the_others_go_on() {
     let pace = Pace::default().denied("news@contoso.com", "5.2.252 no", at(0));
-    let ask = |pace: &Pace, from: &str, seconds| pace.permit(30, from, at(seconds));
+    let ask = |pace: &Pace, from: &str, seconds| pace.permit(per_minute(30), from, at(seconds));
     assert_eq!(ask(&pace, FROM, 1).0, Permit::Granted);
     let quarter = 15 * 60;
     assert_eq!(
@@ -163,7 +181,7 @@ async fn many_who_ask_at_once_get_as_many_permits_as_there_are() {
         };
         let mut granted = 0;
         for _ in 0..20 {
-            match keeper.permit(30, FROM, at(0)).await {
+            match keeper.permit(per_minute(30), FROM, at(0)).await {
                 Ok(Permit::Granted) => granted += 1,
                 Ok(Permit::NotBefore(_)) => {}
                 other => panic!("{other:?}"),

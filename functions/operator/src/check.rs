@@ -272,8 +272,10 @@ impl<'a> Check<'a> {
     /// Takes a permit for one MAIL. What a check finds out of a sender is nothing that its breaker could learn from,
     /// so the permit names none.
     async fn permit(&self, pace: &Keeper<'_, impl PaceStore>) -> Result<(), String> {
-        let per_minute = self.settings.messages_per_minute;
-        match pace.permit(per_minute, "", SystemClock.now()).await {
+        match pace
+            .permit(self.settings.limit(), "", SystemClock.now())
+            .await
+        {
             Ok(Permit::Granted | Permit::OnTrial) => Ok(()),
             Ok(Permit::NotBefore(at) | Permit::SenderWaits(at)) => Err(format!(
                 "not asked: the mailbox sends as fast as it may, until {at}"

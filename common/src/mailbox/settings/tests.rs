@@ -109,6 +109,16 @@ fn only_another_server_than_microsofts_is_sent_to_faster_than_microsoft_allows()
     }
     let settings = parse(&to("smtp.hve.mx.microsoft")).unwrap();
     assert_eq!(settings.messages_per_minute, 600);
+    assert_eq!(settings.limit().window, SignedDuration::from_mins(1));
+
+    let window = r#","limit_window_seconds":6"#;
+    assert_eq!(
+        faults(&json(window))[1..],
+        ["more.limit_window_seconds is not a whole number from 60 to 60"]
+    );
+    let elsewhere = format!(r#"{window},"smtp_host":"smtp.hve.mx.microsoft""#);
+    let settings = parse(&json(&elsewhere)).unwrap();
+    assert_eq!(settings.limit().window, SignedDuration::from_secs(6));
 }
 
 #[test]

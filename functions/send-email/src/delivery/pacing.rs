@@ -34,14 +34,14 @@ pub(super) enum Turn {
 impl<P: Ports> Desk<'_, P> {
     /// When a message may be begun, as it looks now. Nothing is taken.
     pub(super) async fn outlook(&self, copy: &Copy, from: &str) -> Result<Turn, Interrupted> {
-        let limit = self.settings.messages_per_minute;
+        let limit = self.settings.limit();
         let permit = self.keeper().outlook(limit, from, self.now()).await?;
         Ok(self.turn(permit, copy))
     }
 
     /// Takes the turn of a message that is begun now, if it has one.
     pub(super) async fn take_turn(&self, copy: &Copy, from: &str) -> Result<Turn, Interrupted> {
-        let limit = self.settings.messages_per_minute;
+        let limit = self.settings.limit();
         let permit = self.keeper().permit(limit, from, self.now()).await?;
         Ok(self.turn(permit, copy))
     }
