@@ -48,8 +48,8 @@ enum Condition<'a> {
     Grant(Option<&'a GrantId>),
     /// It speaks of this grant, and of no later refresh.
     Refresh(Seen<'a>),
-    /// It is a trial of this grant, and nobody has it at this time.
-    Untried(&'a GrantId, Timestamp),
+    /// It is a trial of this grant, and nobody else has it at this time.
+    Untried(&'a GrantId, &'a Trial, Timestamp),
     /// This worker has the trial.
     TriedBy(&'a str),
     /// It is not paused.
@@ -64,8 +64,9 @@ impl Condition<'_> {
     /// The condition as DynamoDB writes it, and the values that it names.
     fn expression(self) -> (Option<String>, Vec<(&'static str, String)>) {
         const GRANT: &str = "grant_id = :seen_grant";
-        /// Times are stored to the second here, so that they compare as texts do.
-        const UNTRIED: &str = "connection = :on_trial AND (NOT attribute_type(trial_until, :string) OR trial_until <= :now)";
+        /// Times are stored to the second here, so that they compare as texts do. One's own hold counts as free: the
+        /// answer to a first try may have been lost.
+        const UNTRIED: &str = "connection = :on_trial AND (NOT attribute_type(trial_until, :string) OR trial_until <= :now OR trial_by = :me)";
         let (expression, values) = match self {
             Self::Always => return (None, Vec::new()),
             Self::Grant(None) => ("attribute_not_exists(grant_id)".to_owned(), Vec::new()),
@@ -97,13 +98,14 @@ impl Condition<'_> {
                     ),
                 }
             }
-            Self::Untried(grant, now) => (
+            Self::Untried(grant, trial, now) => (
                 format!("{GRANT} AND {UNTRIED}"),
                 vec![
                     (":seen_grant", grant.to_string()),
                     (":on_trial", "on_trial".to_owned()),
                     (":string", "S".to_owned()),
                     (":now", seconds(now)),
+                    (":me", trial.by.clone()),
                 ],
             ),
             Self::TriedBy(worker) => (
@@ -339,7 +341,7 @@ impl MailboxStates for States {
             ("trial_by", text(&trial.by)),
             ("trial_until", text(&seconds(trial.until))),
         ];
-        self.update(mailbox, Condition::Untried(seen, now), changes)
+        self.update(mailbox, Condition::Untried(seen, trial, now), changes)
             .await
     }
 

@@ -221,10 +221,14 @@ impl MailboxStates for MemoryStates {
         trial: &Trial,
         now: Timestamp,
     ) -> Result<bool, StateUnavailable> {
+        let is_ours = |state: &MailboxState| {
+            let held = state.trial.as_ref();
+            held.is_some_and(|held| held.by == trial.by)
+        };
         let free = |state: &MailboxState| {
             of(seen)(state)
                 && matches!(state.connection, Connection::OnTrial(_))
-                && !state.is_tried(now)
+                && (!state.is_tried(now) || is_ours(state))
         };
         self.within("take trial", mailbox, free, |state| {
             state.trial = Some(trial.clone());

@@ -100,11 +100,11 @@ impl<P: Ports> Desk<'_, P> {
             until: self.deadline + GRACE,
         };
         let (states, mailbox) = (self.ports.states(), &self.settings.mailbox);
-        let is_ours = states
-            .take_trial(mailbox, grant, &trial, self.now())
-            .await?;
+        let taken = states.take_trial(mailbox, grant, &trial, self.now()).await;
+        // One that may have been taken is given back as one that was.
+        let is_ours = !matches!(taken, Ok(false));
         self.has_trial.store(is_ours, Ordering::Relaxed);
-        Ok(is_ours)
+        Ok(taken?)
     }
 
     /// Ends the trial of the mailbox: an accepted message has found out that it may go on.
