@@ -100,7 +100,7 @@ pub struct Refused {
 /// The largest message that a mailbox's queue takes, in octets, attributes included. The template says the same.
 pub const LARGEST_MESSAGE: usize = 1_032_192;
 /// How many attributes SQS takes with a message.
-const MOST_ATTRIBUTES: usize = 10;
+pub const MOST_ATTRIBUTES: usize = 10;
 
 /// Says that a copy and the attribute that names it are too much for the mailbox's queue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -129,7 +129,9 @@ impl Attribute {
         }
     }
 
-    fn is_ours(&self) -> bool {
+    /// Whether it is one of ours, and not its producer's.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
         let rest = self.name.strip_prefix(REPORT_ATTRIBUTE);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     }

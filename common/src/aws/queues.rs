@@ -59,7 +59,7 @@ impl Queues {
         }
     }
 
-    /// Puts a message on a queue, with text attributes.
+    /// Puts a message on a queue.
     ///
     /// # Errors
     ///
@@ -68,13 +68,13 @@ impl Queues {
         &self,
         queue: &str,
         body: &str,
-        attributes: &[(&str, &str)],
-    ) -> Result<String, QueueError> {
+        attributes: &[Attribute],
+    ) -> Result<(), QueueError> {
         self.send_after(queue, body, attributes, Duration::ZERO)
             .await
     }
 
-    /// Puts a message on a queue, with text attributes, to be seen after a delay of 900 seconds at most.
+    /// Puts a message on a queue, to be seen after a delay of 900 seconds at most.
     ///
     /// # Errors
     ///
@@ -83,9 +83,9 @@ impl Queues {
         &self,
         queue: &str,
         body: &str,
-        attributes: &[(&str, &str)],
+        attributes: &[Attribute],
         delay: Duration,
-    ) -> Result<String, QueueError> {
+    ) -> Result<(), QueueError> {
         let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
         let mut send = self
             .client
@@ -93,15 +93,12 @@ impl Queues {
             .queue_url(self.url(queue).await?)
             .delay_seconds(seconds)
             .message_body(body);
-        for (name, value) in attributes {
-            let value = MessageAttributeValue::builder()
-                .data_type("String")
-                .string_value(*value)
-                .build();
-            send = send.message_attributes(*name, value.map_err(|error| fault(queue, error))?);
+        for attribute in attributes {
+            let value = to_sdk(attribute).map_err(|error| fault(queue, error))?;
+            send = send.message_attributes(&attribute.name, value);
         }
-        let sent = send.send().await.map_err(|error| fault(queue, error))?;
-        Ok(sent.message_id.unwrap_or_default())
+        let sent = send.send().await;
+        sent.map(|_| ()).map_err(|error| fault(queue, error))
     }
 
     /// Hides a received message for some seconds more, 43,200 at most.
@@ -120,30 +117,6 @@ impl Queues {
             .await
             .map(|_| ())
             .map_err(|error| fault(queue, error))
-    }
-
-    /// Puts a copy on a queue, with attributes of any kind.
-    ///
-    /// # Errors
-    ///
-    /// When SQS does not answer or refuses.
-    pub async fn send_copy(
-        &self,
-        queue: &str,
-        body: &str,
-        attributes: &[Attribute],
-    ) -> Result<(), QueueError> {
-        let mut send = self
-            .client
-            .send_message()
-            .queue_url(self.url(queue).await?)
-            .message_body(body);
-        for attribute in attributes {
-            let value = to_sdk(attribute).map_err(|error| fault(queue, error))?;
-            send = send.message_attributes(&attribute.name, value);
-        }
-        let sent = send.send().await;
-        sent.map(|_| ()).map_err(|error| fault(queue, error))
     }
 
     /// Takes up to ten copies from a failed queue and hides them; none when there is nothing to see.

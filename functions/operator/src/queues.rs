@@ -41,6 +41,6 @@ impl FailedQueue for MailboxQueues<'_> {
     }
 
     async fn put_back(&self, body: &str, attributes: &[Attribute]) -> Result<(), QueueError> {
-        self.queues.send_copy(&self.queue, body, attributes).await
+        self.queues.send(&self.queue, body, attributes).await
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use common::aws::Valve;
 use common::chance::{Chance, SystemChance};
 use common::clock::{Clock, SystemClock};
+use common::failed::Attribute;
 use common::grant::TokenSet;
 use common::ledger::LedgerStore;
 use common::mailbox::{MailboxId, MailboxStates};
@@ -57,23 +58,23 @@ impl Ports for Outside<'_> {
         tokio::time::sleep(wait).await;
     }
 
-    async fn set_aside(&self, body: &str, attributes: &[(&str, &str)]) -> Result<(), String> {
+    async fn set_aside(&self, body: &str, attributes: &[Attribute]) -> Result<(), String> {
         let queue = self.office.stack.failed_queue(self.mailbox);
         let sent = self.office.queues.send(&queue, body, attributes).await;
-        sent.map(|_| ()).map_err(|error| chain(&error))
+        sent.map_err(|error| chain(&error))
     }
 
     async fn put_again(
         &self,
         body: &str,
-        attributes: &[(&str, &str)],
+        attributes: &[Attribute],
         wait: Duration,
     ) -> Result<(), String> {
         let queue = self.office.stack.queue(self.mailbox);
         let delay = wait.min(LONGEST_DELAY);
         let queues = &self.office.queues;
         let sent = queues.send_after(&queue, body, attributes, delay).await;
-        sent.map(|_| ()).map_err(|error| chain(&error))
+        sent.map_err(|error| chain(&error))
     }
 
     async fn hide(&self, copy: &Copy, wait: Duration) {

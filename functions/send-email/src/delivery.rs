@@ -175,14 +175,10 @@ impl<'a, P: Ports> Desk<'a, P> {
             return false;
         }
         let notification = Notification::parse(&copy.body).ok();
-        let Some(id) = self.id_of(notification.as_ref(), copy) else {
+        let Ok(id) = id_of(notification.as_ref(), copy) else {
             return false;
         };
         let attributes = copy.renewed(&id);
-        let attributes: Vec<_> = attributes
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
         match self.ports.put_again(&copy.body, &attributes, wait).await {
             Ok(()) => {
                 tracing::info!(
@@ -269,13 +265,12 @@ impl<'a, P: Ports> Desk<'a, P> {
             let reason = ours(Class::InvalidMessage, reply.to_owned(), "parse");
             return self.hand_over(copy, None, None, &reason).await;
         }
-        let Some(id) = self.id_of(Some(&notification), copy) else {
-            let reason = ours(
-                Class::InvalidMessage,
-                "the notification has no usable id".to_owned(),
-                "parse",
-            );
-            return self.hand_over(copy, None, None, &reason).await;
+        let id = match id_of(Some(&notification), copy) {
+            Ok(id) => id,
+            Err(fault) => {
+                let reason = ours(Class::InvalidMessage, fault, "parse");
+                return self.hand_over(copy, None, None, &reason).await;
+            }
         };
         let mailbox = &self.settings.mailbox;
         let key = match notification.dry_run {
@@ -361,13 +356,17 @@ impl<'a, P: Ports> Desk<'a, P> {
             },
         }
     }
+}
 
-    /// The body's own id, else the attribute's, else the queue's.
-    fn id_of(&self, notification: Option<&Notification>, copy: &Copy) -> Option<NotificationId> {
-        let given = notification.and_then(|notification| notification.id.clone());
-        given
-            .or_else(|| copy.named())
-            .or_else(|| NotificationId::parse(&copy.id).ok())
+/// The body's own id, else the attribute's, else the queue's; or what is wrong with the one that counts.
+fn id_of(notification: Option<&Notification>, copy: &Copy) -> Result<NotificationId, String> {
+    if let Some(given) = notification.and_then(|notification| notification.id.clone()) {
+        return Ok(given);
+    }
+    match copy.named().map_err(|misnamed| misnamed.to_string())? {
+        Some(named) => Ok(named),
+        None => NotificationId::parse(&copy.id)
+            .map_err(|problem| format!("the queue's id of the message {problem}")),
     }
 }
 

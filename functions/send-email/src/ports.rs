@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use common::chance::Chance;
 use common::clock::Clock;
+use common::failed::Attribute;
 use common::ledger::LedgerStore;
 use common::mailbox::MailboxStates;
 use common::metrics::Meter;
@@ -39,14 +40,14 @@ pub(crate) trait Ports: Sync {
     fn set_aside(
         &self,
         body: &str,
-        attributes: &[(&str, &str)],
+        attributes: &[Attribute],
     ) -> impl Future<Output = Result<(), String>> + Send;
 
     /// Puts a body on the mailbox's own queue, with attributes, to be seen after a while.
     fn put_again(
         &self,
         body: &str,
-        attributes: &[(&str, &str)],
+        attributes: &[Attribute],
         wait: Duration,
     ) -> impl Future<Output = Result<(), String>> + Send;
 

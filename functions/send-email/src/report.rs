@@ -1,12 +1,10 @@
 //! What a copy in the failed queue says of itself: the attribute `pillarbox`.
 
-use common::class::{Class, Concerning};
+use common::class::Concerning;
+use common::failed::{Refused, Report};
 use common::ledger::{Reason, RecipientOutcome, Record};
 use jiff::Timestamp;
-use serde::Serialize;
 
-/// The attribute's name.
-pub(crate) const ATTRIBUTE: &str = "pillarbox";
 /// The longest report, in octets. The queue's message size leaves room for it.
 const LIMIT: usize = 8 * 1024;
 /// The longest reply that is quoted, in characters.
@@ -14,89 +12,51 @@ const REPLY: usize = 2000;
 /// How many refused recipients are named.
 const RECIPIENTS: usize = 20;
 
-/// Why a notification was set aside, for a person or a program to read.
-#[derive(Debug, Serialize)]
-pub(crate) struct Report {
-    class: Class,
-    reply: String,
-    stage: String,
-    remedy: String,
-    attempts: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first_attempt_at: Option<Timestamp>,
-    failed_at: Timestamp,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    refused: Vec<Refused>,
-    #[serde(skip_serializing_if = "is_zero")]
-    refused_more: usize,
-    #[serde(skip_serializing_if = "is_zero")]
-    accepted: usize,
-}
-
-#[derive(Debug, Serialize)]
-struct Refused {
-    recipient: String,
-    reply: String,
-}
-
-fn is_zero(number: &usize) -> bool {
-    *number == 0
-}
-
-impl Report {
-    /// The report of `reason`, with what the ledger knows.
-    pub(crate) fn new(
-        reason: &Reason,
-        record: Option<&Record>,
-        about: &Concerning<'_>,
-        now: Timestamp,
-    ) -> Self {
-        let settled = record.map_or(&[][..], |record| &record.settled);
-        let refused = settled.iter().filter(|recipient| !recipient.accepted);
-        let named = |recipient: &RecipientOutcome| Refused {
-            recipient: recipient.address.clone(),
-            reply: short(&recipient.reply, 120),
-        };
-        Self {
-            class: reason.class,
-            reply: short(&reason.reply, REPLY),
-            stage: reason.stage.clone(),
-            remedy: reason.class.remedy(about),
-            attempts: record.map_or(0, |record| record.attempts),
-            message_id: record.and_then(|record| record.message_id.clone()),
-            first_attempt_at: record.map(|record| record.first_attempt_at),
-            failed_at: now,
-            refused: refused.clone().take(RECIPIENTS).map(named).collect(),
-            refused_more: refused.count().saturating_sub(RECIPIENTS),
-            accepted: settled
-                .iter()
-                .filter(|recipient| recipient.accepted)
-                .count(),
-        }
+/// The report of `reason`, with what the ledger knows.
+pub(crate) fn report(
+    reason: &Reason,
+    record: Option<&Record>,
+    about: &Concerning<'_>,
+    now: Timestamp,
+) -> Report {
+    let settled = record.map_or(&[][..], |record| &record.settled);
+    let refused = settled.iter().filter(|recipient| !recipient.accepted);
+    let named = |recipient: &RecipientOutcome| Refused {
+        recipient: recipient.address.clone(),
+        reply: short(&recipient.reply, 120),
+    };
+    Report {
+        class: Some(reason.class),
+        reply: short(&reason.reply, REPLY),
+        stage: reason.stage.clone(),
+        remedy: reason.class.remedy(about),
+        attempts: record.map_or(0, |record| record.attempts),
+        message_id: record.and_then(|record| record.message_id.clone()),
+        first_attempt_at: record.map(|record| record.first_attempt_at),
+        failed_at: Some(now),
+        refused: refused.clone().take(RECIPIENTS).map(named).collect(),
+        refused_more: refused.count().saturating_sub(RECIPIENTS),
+        accepted: settled
+            .iter()
+            .filter(|recipient| recipient.accepted)
+            .count(),
     }
+}
 
-    /// The attribute's value. A report that would be too long names no recipients.
-    pub(crate) fn to_attribute(&self) -> String {
-        let json = |report: &Self| serde_json::to_string(report).unwrap_or_default();
-        let whole = json(self);
-        if whole.len() <= LIMIT {
-            return whole;
-        }
-        let count = self.refused.len() + self.refused_more;
-        let shorter = Self {
-            reply: short(&self.reply, REPLY / 4),
-            remedy: short(&self.remedy, REPLY / 4),
-            refused: Vec::new(),
-            refused_more: count,
-            class: self.class,
-            stage: self.stage.clone(),
-            message_id: self.message_id.clone(),
-            ..*self
-        };
-        json(&shorter)
+/// The attribute's value. A report that would be too long names no recipients.
+pub(crate) fn to_attribute(report: Report) -> String {
+    let json = |report: &Report| serde_json::to_string(report).unwrap_or_default();
+    let whole = json(&report);
+    if whole.len() <= LIMIT {
+        return whole;
     }
+    json(&Report {
+        reply: short(&report.reply, REPLY / 4),
+        remedy: short(&report.remedy, REPLY / 4),
+        refused_more: report.refused.len() + report.refused_more,
+        refused: Vec::new(),
+        ..report
+    })
 }
 
 /// A text cut at a character, without the control characters that SQS refuses in an attribute.
@@ -110,6 +70,7 @@ fn short(text: &str, limit: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::class::Class;
     use common::ledger::State;
 
     #[test]
@@ -137,8 +98,8 @@ mod tests {
             stage: "rcpt".to_owned(),
         };
         let about = Concerning::mailbox("billing", "billing@contoso.com");
-        let attribute =
-            Report::new(&reason, Some(&record), &about, Timestamp::UNIX_EPOCH).to_attribute();
+        let report = report(&reason, Some(&record), &about, Timestamp::UNIX_EPOCH);
+        let attribute = to_attribute(report);
         assert!(attribute.len() <= LIMIT, "{}", attribute.len());
         assert!(!attribute.chars().any(char::is_control));
         let report: serde_json::Value =

@@ -15,9 +15,9 @@ use common::notification::{Notification, NotificationId, OnUnknown};
 use super::sending::Claimed;
 use super::{Desk, Fate, Interrupted};
 use crate::backoff;
-use crate::copy::{Copy, ID_ATTRIBUTE};
+use crate::copy::Copy;
 use crate::ports::Ports;
-use crate::report::{ATTRIBUTE, Report};
+use crate::report;
 use crate::settlement::Trouble;
 
 /// How long a mailbox is held back at least that sends too fast.
@@ -112,9 +112,8 @@ impl<P: Ports> Desk<'_, P> {
         if let Ok(from) = &from {
             about.from = from;
         }
-        let report = Report::new(reason, record, &about, self.now()).to_attribute();
-        let mut attributes = vec![(ATTRIBUTE, report.as_str())];
-        attributes.extend(id.map(|id| (ID_ATTRIBUTE, id.as_str())));
+        let report = report::report(reason, record, &about, self.now());
+        let attributes = copy.set_aside(&report::to_attribute(report), id);
         self.ports
             .set_aside(&copy.body, &attributes)
             .await

@@ -5,6 +5,7 @@ mod pacing;
 mod waiting;
 mod world;
 
+use common::failed::Attribute;
 use common::ledger::State;
 use jiff::SignedDuration;
 
@@ -62,6 +63,39 @@ async fn what_is_not_a_notification_is_handed_over_with_the_field_named() {
         "{reply}"
     );
     assert!(handed[0].attribute("pillarbox-id").is_none());
+}
+
+#[tokio::test]
+async fn a_name_that_is_no_id_is_told_and_nothing_is_sent_under_another() {
+    let world = World::new();
+    let nameless = BODY.replace(r#""id":"invoice-1","#, "");
+    let mut copy = world.copy("1", &nameless);
+    copy.attributes = vec![
+        Attribute::text("colour", "blue"),
+        Attribute::text("pillarbox-id", "invoice 1"),
+    ];
+    world.settle(&copy).await;
+    assert!(world.accepted().is_empty());
+    let handed = world.handed();
+    assert_eq!(handed.len(), 1);
+    assert_eq!(handed[0].report["class"], "invalid_message");
+    let reply = handed[0].report["reply"].as_str().unwrap();
+    assert!(
+        reply.starts_with("the attribute `pillarbox-id` has a space"),
+        "{reply}"
+    );
+    assert_eq!(handed[0].body, nameless);
+    for (name, value) in [("pillarbox-id", "invoice 1"), ("colour", "blue")] {
+        assert_eq!(handed[0].attribute(name), Some(value), "it keeps its own");
+    }
+
+    copy.body = BODY.to_owned();
+    world.settle(&copy).await;
+    assert_eq!(
+        world.accepted(),
+        [BOTH],
+        "a body that names itself needs none"
+    );
 }
 
 #[tokio::test]

@@ -47,19 +47,16 @@ pub(super) struct World {
 #[derive(Clone)]
 pub(super) struct Handed {
     pub(super) body: String,
-    pub(super) attributes: Vec<(String, String)>,
+    pub(super) attributes: Vec<Attribute>,
     /// What the attribute `pillarbox` says.
     pub(super) report: serde_json::Value,
 }
 
 impl Handed {
-    fn new(body: &str, attributes: &[(&str, &str)]) -> Self {
+    fn new(body: &str, attributes: &[Attribute]) -> Self {
         let mut handed = Self {
             body: body.to_owned(),
-            attributes: attributes
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
+            attributes: attributes.to_vec(),
             report: serde_json::Value::Null,
         };
         let report = handed.attribute("pillarbox").map(serde_json::from_str);
@@ -70,8 +67,8 @@ impl Handed {
     pub(super) fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes
             .iter()
-            .find(|(attribute, _)| attribute == name)
-            .map(|(_, value)| value.as_str())
+            .find(|attribute| attribute.name == name)
+            .and_then(Attribute::as_text)
     }
 }
 
@@ -276,7 +273,7 @@ impl Ports for &World {
         self.clock.advance(SignedDuration::try_from(wait).unwrap());
     }
 
-    async fn set_aside(&self, body: &str, attributes: &[(&str, &str)]) -> Result<(), String> {
+    async fn set_aside(&self, body: &str, attributes: &[Attribute]) -> Result<(), String> {
         let noted = self.calls.note("hand over", "");
         noted.map_err(|broken| broken.to_string())?;
         let handed = Handed::new(body, attributes);
@@ -287,7 +284,7 @@ impl Ports for &World {
     async fn put_again(
         &self,
         body: &str,
-        attributes: &[(&str, &str)],
+        attributes: &[Attribute],
         _wait: Duration,
     ) -> Result<(), String> {
         let noted = self.calls.note("put again", "");
