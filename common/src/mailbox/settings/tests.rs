@@ -42,22 +42,60 @@ fn three_fields_are_enough() {
 
 #[test]
 fn a_cloud_brings_its_authority_its_resource_and_its_host() {
-    for (name, cloud) in Cloud::ALL {
+    let table = [
+        (
+            "public",
+            "contoso.com",
+            "login.microsoftonline.com",
+            "outlook.office.com",
+            "smtp.office365.com",
+        ),
+        (
+            "gcc-high",
+            "contoso.com",
+            "login.microsoftonline.us",
+            "outlook.office365.us",
+            "smtp.office365.us",
+        ),
+        (
+            "dod",
+            "contoso.com",
+            "login.microsoftonline.us",
+            "outlook.office365.us",
+            "outlook-dod.office365.us",
+        ),
+        (
+            "china",
+            "contoso.cn",
+            "login.partner.microsoftonline.cn",
+            "partner.outlook.cn",
+            "smtp.partner.outlook.cn",
+        ),
+        (
+            "consumer",
+            "consumers",
+            "login.microsoftonline.com",
+            "outlook.office.com",
+            "smtp-mail.outlook.com",
+        ),
+    ];
+    assert_eq!(table.len(), Cloud::ALL.len());
+    for (cloud, tenant, authority, resource, host) in table {
         let json = format!(
-            r#"{{"address":"a@contoso.com","tenant":"","client_id":"app","cloud":"{name}"}}"#
+            r#"{{"address":"a@contoso.com","tenant":"{tenant}","client_id":"app","cloud":"{cloud}"}}"#
         );
-        let json = if cloud == Cloud::Consumer {
-            json
-        } else {
-            json.replace(r#""tenant":"""#, r#""tenant":"contoso.com""#)
-        };
         let settings = parse(&json).expect("the settings are complete");
-        assert_eq!(
-            settings.authorize_endpoint.host_str(),
-            Some(cloud.authority())
-        );
-        assert_eq!(settings.smtp.host, cloud.smtp_host());
-        assert_eq!(settings.scopes.resource(), cloud.resource());
+        let base = format!("https://{authority}/{tenant}");
+        for (endpoint, path) in [
+            (&settings.authorize_endpoint, "oauth2/v2.0/authorize"),
+            (&settings.token_endpoint, "oauth2/v2.0/token"),
+            (&settings.issuer, "v2.0"),
+        ] {
+            assert_eq!(endpoint.as_str(), format!("{base}/{path}"));
+        }
+        assert_eq!(settings.scopes.resource(), format!("https://{resource}"));
+        assert_eq!(settings.smtp.host, host);
+        assert!(settings.is_issued_by_microsoft());
     }
 }
 
