@@ -247,6 +247,7 @@ impl<P: Ports> Desk<'_, P> {
         let Settlement { settled, end } = Settlement::of(submission);
         match end {
             End::Complete { accepted, refused } => {
+                let refused = refused.or_else(|| earlier_refusal(record));
                 let is_proof = accepted.is_some();
                 let was_accepted = record
                     .settled
@@ -352,6 +353,17 @@ fn remaining(envelope: &Envelope, record: &Record) -> Option<Envelope> {
     let open = |address: &&Address| !record.is_settled(address.as_ref());
     let recipients: Vec<_> = envelope.to().iter().filter(open).cloned().collect();
     Envelope::new(envelope.from().cloned(), recipients).ok()
+}
+
+/// Why somebody was refused while others were put off: the failed queue has not heard of it yet. The record keeps the reply
+/// and not the class, and what a server refuses for one recipient alone is that recipient.
+fn earlier_refusal(record: &Record) -> Option<Reason> {
+    let refused = record
+        .settled
+        .iter()
+        .find(|recipient| !recipient.accepted)?;
+    let reply = refused.reply.clone();
+    Some(ours(Class::RecipientRefused, reply, "rcpt"))
 }
 
 fn met(obstacle: &Obstacle) -> Reason {

@@ -179,6 +179,24 @@ async fn a_refused_recipient_is_named_and_the_others_have_their_mail() {
 }
 
 #[tokio::test]
+async fn a_refused_recipient_is_named_although_another_was_put_off_at_the_same_time() {
+    let answers = vec![
+        (550, "5.1.10 unknown recipient"),
+        (451, "4.7.500 Server busy"),
+    ];
+    let world = World::new().told([Act::Answer(answers)]);
+    world.settle(&world.copy("1", BODY)).await;
+    assert_eq!(world.accepted(), [vec![BOTH[1]]]);
+    let handed = world.handed();
+    assert_eq!(handed.len(), 1, "nobody would hear of the refusal");
+    assert_eq!(handed[0].report["class"], "recipient_refused");
+    assert_eq!(handed[0].report["refused"][0]["recipient"], BOTH[0]);
+    assert_eq!(handed[0].report["accepted"], 1);
+    world.settle(&world.copy("2", BODY)).await;
+    assert_eq!(world.handed().len(), 1, "it is told once");
+}
+
+#[tokio::test]
 async fn a_notification_that_nobody_takes_is_handed_over() {
     let refused = Act::Answer(vec![(550, "5.1.10 unknown recipient"); 2]);
     let world = World::new().told([refused]);
