@@ -5,4 +5,5 @@ pub mod contoso;
 pub mod microsoft;
 pub mod node;
 pub mod required;
+pub mod shell;
 pub mod stack;

@@ -6,6 +6,7 @@
     reason = "a check that cannot read the repository has failed"
 )]
 
+mod commands;
 mod links;
 mod manifests;
 mod measures;

@@ -4,7 +4,7 @@ use crate::{files, read};
 
 /// Every source file of the workspace.
 fn sources() -> Vec<String> {
-    ["common/src", "functions", "tests"]
+    ["common/src", "functions", "cli/src", "tests"]
         .into_iter()
         .flat_map(|folder| files(folder, ".rs"))
         .collect()
