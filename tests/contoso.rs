@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::microsoft::person::Page;
 use crate::microsoft::{Authority, Microsoft, Options as MicrosoftOptions, Person, named_guid};
-use crate::stack::{Options as StackOptions, Progress, Stack, Worker};
+use crate::stack::{Kind, Options as StackOptions, Progress, Stack, Worker};
 
 /// The id of the mailbox that the template makes.
 pub const MAILBOX: &str = "billing";
@@ -96,6 +96,9 @@ impl Contoso {
         let mut options = StackOptions::new(microsoft.authority().server_config(&[b"http/1.1"])?);
         options.parameters = Self::parameters(&microsoft);
         options.more_resources = setup.more_resources;
+        // The local AWS does not tell the functions what the template says of the level. This is louder than it allows.
+        let level = ("AWS_LAMBDA_LOG_LEVEL".to_owned(), "TRACE".to_owned());
+        options.environment.push(level);
         let stack = Stack::start(options, progress).await?;
         let contoso = Self { microsoft, stack };
         progress
@@ -116,7 +119,6 @@ impl Contoso {
             ("ClientId", client_id()),
             ("TrustedCertificate", microsoft.authority().pem().to_owned()),
             ("MoreSettings", Self::more_settings(microsoft).to_string()),
-            ("LogLevel", "DEBUG".to_owned()),
         ];
         parameters
             .into_iter()
@@ -334,6 +336,7 @@ impl Contoso {
                     .receipt_handle(receipt)
                     .send()
                     .await?;
+                self.see_copy(&queue, &message);
                 copies.push(FailedCopy::of(&message)?);
             }
             if copies.len() >= count {
@@ -345,6 +348,12 @@ impl Contoso {
                 copies.len()
             );
         }
+    }
+
+    /// Shows a message of a queue to the witness, attributes and all.
+    pub fn see_copy(&self, queue: &str, message: &aws_sdk_sqs::types::Message) {
+        let text = format!("{:?}\n{:?}", message.body, message.message_attributes);
+        self.stack.witness().see(Kind::Copy, queue, text);
     }
 
     /// How many messages a mailbox's queue holds, hidden ones included.

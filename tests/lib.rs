@@ -1,6 +1,7 @@
 //! What the tests and the demo run on: a simulated Microsoft, a local stack, and a company that uses both.
 
 pub mod browser;
+pub mod canaries;
 pub mod contoso;
 pub mod microsoft;
 pub mod node;

@@ -15,6 +15,7 @@ mod households;
 mod letters;
 mod nowhere;
 mod runs;
+mod secrecy;
 mod sending;
 mod town;
 

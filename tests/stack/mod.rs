@@ -16,6 +16,7 @@ mod relay;
 mod run;
 mod sam;
 mod supervised;
+mod witness;
 mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +41,7 @@ pub use self::ministack::{REGION, ROOT, free_port};
 pub use self::progress::{Progress, Step};
 pub use self::relay::{Damage, Storm};
 pub use self::supervised::{Supervised, Supervision};
+pub use self::witness::{Kind, Sight, Witness};
 pub use self::workers::Worker;
 
 /// What to deploy, and how it is reached.
@@ -86,6 +88,7 @@ pub struct Stack {
     // In the order in which they have to go.
     serving: Vec<Serving>,
     weather: Weather,
+    witness: Witness,
     ministack: MiniStack,
     environment: Environment,
     directory: RunDirectory,
@@ -134,12 +137,13 @@ impl Stack {
             sdk_config: sdk_config(&ministack.url()),
             serving: vec![relaying],
             weather,
+            witness: Witness::default(),
             ministack,
             environment,
             directory,
         };
         stack.deploy().await?;
-        let serving = front.serve(passage, stack.output("ApiId")?)?;
+        let serving = front.serve(passage, stack.output("ApiId")?, stack.witness.clone())?;
         stack.serving.push(serving);
         Ok(stack)
     }
@@ -262,10 +266,18 @@ impl Stack {
             .send()
             .await?;
         let payload = answer.payload().map(Blob::as_ref).unwrap_or_default();
+        let text = String::from_utf8_lossy(payload);
+        self.witness.see(Kind::Answer, function, text.clone());
         if let Some(error) = answer.function_error() {
-            bail!("{function}: {error}: {}", String::from_utf8_lossy(payload));
+            bail!("{function}: {error}: {text}");
         }
         Ok(serde_json::from_slice(payload)?)
+    }
+
+    /// Who remembers what was shown to anybody.
+    #[must_use]
+    pub fn witness(&self) -> &Witness {
+        &self.witness
     }
 
     /// What a function has logged, line by line, in the order of its invocations.
