@@ -28,6 +28,7 @@ use anyhow::{Context, bail, ensure};
 use aws_config::SdkConfig;
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use self::front::{Front, Serving};
 use self::ministack::MiniStack;
@@ -39,7 +40,7 @@ use self::sam::Sam;
 pub use self::environment::{Environment, Packages};
 pub use self::ministack::{REGION, ROOT, free_port};
 pub use self::progress::{Progress, Step};
-pub use self::relay::{Damage, Storm};
+pub use self::relay::{Ambush, Damage, Moment, Storm};
 pub use self::supervised::{Supervised, Supervision};
 pub use self::witness::{Kind, Sight, Witness};
 pub use self::workers::Worker;
@@ -348,6 +349,11 @@ impl Stack {
     #[must_use]
     pub fn calm(&self) -> Damage {
         self.weather.calm()
+    }
+
+    /// Kills the next worker that makes a certain call; the receiver hears when it was. Dropping that gives it up.
+    pub fn ambush(&self, ambush: Ambush) -> oneshot::Receiver<()> {
+        self.weather.ambush(ambush)
     }
 
     /// Changes how often the schedule lets `token-refresh` run, such as `rate(1 minute)`, the fastest there is.

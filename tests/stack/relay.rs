@@ -1,8 +1,10 @@
-//! The functions' way to DynamoDB and Secrets Manager: a relay that hands every call on, and in a [`Storm`] fails some.
+//! The functions' way to DynamoDB and Secrets Manager: a relay that hands every call on, and in a [`Storm`] fails some. An
+//! [`Ambush`] kills a worker at one certain call.
 //!
 //! Only the functions come this way, by the endpoint variables of the two services; deployments and tests call the local
 //! AWS directly. Without a storm, and for other mailboxes than the storm's, a call passes as it is.
 
+mod ambush;
 mod call;
 mod storm;
 
@@ -19,14 +21,17 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use self::ambush::Laid;
 use self::call::{Call, failure, throttling};
 use self::storm::Fate;
 use super::front::Serving;
 use super::passage::Passage;
 use super::workers;
 
+pub use self::ambush::{Ambush, Moment};
 pub use self::storm::Storm;
 
 /// The variables by which the functions come this way.
@@ -68,10 +73,14 @@ pub(super) struct Weather(Arc<Mutex<Sky>>);
 
 #[derive(Debug, Default)]
 struct Sky {
+    ambushes: Vec<Laid>,
     storm: Option<Storm>,
     before: HashMap<Call, u64>,
     damage: Damage,
 }
+
+/// The function whose worker is to be killed, and who waits to hear of it.
+type Mortal = (Arc<str>, Option<oneshot::Sender<()>>);
 
 /// What serves one connection.
 #[derive(Clone)]
@@ -146,7 +155,9 @@ impl Relay {
 impl Weather {
     /// Lets a storm begin. Its counts begin anew.
     pub(super) fn storm(&self, storm: Storm) {
-        *self.sky() = Sky {
+        let sky = &mut *self.sky();
+        *sky = Sky {
+            ambushes: std::mem::take(&mut sky.ambushes),
             storm: Some(storm),
             ..Sky::default()
         };
@@ -154,7 +165,27 @@ impl Weather {
 
     /// Ends the storm, and tells what it did.
     pub(super) fn calm(&self) -> Damage {
-        std::mem::take(&mut *self.sky()).damage
+        let sky = &mut *self.sky();
+        let calm = Sky {
+            ambushes: std::mem::take(&mut sky.ambushes),
+            ..Sky::default()
+        };
+        std::mem::replace(sky, calm).damage
+    }
+
+    /// Lays an ambush; the receiver hears when the worker was killed.
+    pub(super) fn ambush(&self, ambush: Ambush) -> oneshot::Receiver<()> {
+        let (killed, hears) = oneshot::channel();
+        self.sky().ambushes.push(Laid { ambush, killed });
+        hears
+    }
+
+    /// The ambush that a call runs into. It is over then.
+    fn sprung(&self, call: &Call) -> Option<Laid> {
+        let ambushes = &mut self.sky().ambushes;
+        ambushes.retain(|laid| !laid.killed.is_closed());
+        let at = ambushes.iter().position(|laid| laid.ambush.awaits(call))?;
+        Some(ambushes.swap_remove(at))
     }
 
     /// Decides what becomes of a call, and counts it.
@@ -195,7 +226,13 @@ impl Clerk {
         let target = parts.headers.get("x-amz-target");
         let target = target.and_then(|target| target.to_str().ok());
         let target = target.unwrap_or_default().to_owned();
-        let fate = self.weather.decide(Call::read(&target, &body));
+        let call = Call::read(&target, &body);
+        let (fate, mortal) = match call.as_ref().and_then(|call| self.weather.sprung(call)) {
+            Some(Laid { ambush, killed }) => {
+                (ambush.fate(), (Arc::from(ambush.function), Some(killed)))
+            }
+            None => (self.weather.decide(call), (Arc::clone(&self.mortal), None)),
+        };
         let request = Request::from_parts(parts, body.into());
         match fate {
             Fate::Passes => self.pass(request).await,
@@ -208,13 +245,13 @@ impl Clerk {
                 tokio::time::sleep(delay).await;
                 answer
             }
-            Fate::KilledBefore => match self.kill().await {
+            Fate::KilledBefore => match self.kill(mortal).await {
                 true => Err(Unanswered),
                 false => self.pass(request).await,
             },
             Fate::KilledAfter => {
                 let answer = self.pass(request).await;
-                self.kill().await;
+                self.kill(mortal).await;
                 answer
             }
         }
@@ -225,17 +262,25 @@ impl Clerk {
         answer.map_err(|_| Unanswered)
     }
 
-    /// Kills the worker that made the call; answers whether it was one of the mortal function, and still alive.
-    async fn kill(&self) -> bool {
-        let workers = workers::of(&self.mortal, self.passage.ministack());
+    /// Kills the worker that made the call; answers whether it was one of the mortal function, and still alive. Whoever
+    /// waits for that hears of it.
+    async fn kill(&self, (function, killed): Mortal) -> bool {
+        let workers = workers::of(&function, self.passage.ministack());
         let Some(worker) = workers.into_iter().find(|worker| worker.holds(self.peer)) else {
             return false;
         };
-        let is_killed = worker.kill().await.is_ok();
-        if is_killed {
-            self.weather.sky().damage.killed += 1;
-        }
-        is_killed
+        let weather = self.weather.clone();
+        // With the worker its connection ends, and with that what serves it: this must not end in the middle.
+        let killing = tokio::spawn(async move {
+            let is_killed = worker.kill().await.is_ok();
+            match killed.filter(|_| is_killed) {
+                // Who laid the ambush may have given it up meanwhile.
+                Some(killed) => drop(killed.send(())),
+                None => weather.sky().damage.killed += u64::from(is_killed),
+            }
+            is_killed
+        });
+        killing.await.unwrap_or_default()
     }
 }
 
@@ -268,6 +313,69 @@ mod tests {
         assert_eq!(fate("ledger#orders#billings"), Fate::Passes);
         assert_eq!(weather.calm().calls, 1);
         assert_eq!(fate("mailbox#billing"), Fate::Passes, "it is over");
+    }
+
+    #[test]
+    fn an_ambush_is_for_one_call_until_nobody_waits_for_it_and_outlasts_the_storm() {
+        let weather = Weather::default();
+        let ambush = || Ambush {
+            function: "pillarbox-token-refresh".to_owned(),
+            operation: "PutSecretValue",
+            about: "pillarbox/mailboxes/billing/grant".to_owned(),
+            moment: Moment::After,
+        };
+        let fate = |operation: &str, secret: &str| {
+            let call = Call {
+                target: format!("secretsmanager.{operation}"),
+                about: format!("pillarbox/mailboxes/billing/{secret}"),
+            };
+            weather.sprung(&call).map(|laid| laid.ambush.fate())
+        };
+        let waiting = weather.ambush(ambush());
+        weather.calm();
+        assert_eq!(fate("PutSecretValue", "access-token"), None);
+        assert_eq!(fate("GetSecretValue", "grant"), None);
+        assert_eq!(fate("PutSecretValue", "grant"), Some(Fate::KilledAfter));
+        assert_eq!(fate("PutSecretValue", "grant"), None, "it is over");
+        drop(waiting);
+        drop(weather.ambush(ambush()));
+        assert_eq!(fate("PutSecretValue", "grant"), None, "it is given up");
+    }
+
+    #[tokio::test]
+    async fn the_worker_that_makes_the_call_is_killed() {
+        // A second provider in one process is the first one.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let relay = Relay::open().await.unwrap();
+        let port = relay.listener.local_addr().unwrap().port();
+        let ministack = "http://127.0.0.1:9".to_owned();
+        let passage = Passage::to(ministack.clone()).unwrap();
+        let (_serving, weather) = relay.serve(passage, "pillarbox-send-email");
+        let killed = weather.ambush(Ambush {
+            function: "pillarbox-token-refresh".to_owned(),
+            operation: "PutSecretValue",
+            about: "pillarbox/mailboxes/billing/grant".to_owned(),
+            moment: Moment::Before,
+        });
+        let body = json!({ "SecretId": "pillarbox/mailboxes/billing/grant" }).to_string();
+        let call = format!(
+            "exec 3<>/dev/tcp/127.0.0.1/{port}; printf 'POST / HTTP/1.1\\r\\nhost: a\\r\\nx-amz-target: \
+             secretsmanager.PutSecretValue\\r\\ncontent-length: {}\\r\\n\\r\\n{body}' >&3; read -r answer <&3",
+            body.len(),
+        );
+        let mut worker = tokio::process::Command::new("bash")
+            .args(["-c", &call])
+            .env("AWS_LAMBDA_FUNCTION_NAME", "pillarbox-token-refresh")
+            .env("AWS_ENDPOINT_URL", &ministack)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let ended = worker.wait().await.unwrap();
+        assert_eq!(
+            std::os::unix::process::ExitStatusExt::signal(&ended),
+            Some(9)
+        );
+        killed.await.unwrap();
     }
 
     /// What a caller and the service see of a call whose fate is `fate`: the status of the answer, if there is one, and
