@@ -8,5 +8,4 @@
 
 mod documents;
 mod libraries;
-mod producers;
 mod schema;

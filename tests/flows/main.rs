@@ -17,6 +17,7 @@ mod nowhere;
 mod runs;
 mod secrecy;
 mod sending;
+mod tokens;
 mod town;
 
 use std::io::Write as _;
@@ -68,6 +69,13 @@ fn main() -> Result<()> {
             consent::a_person_who_is_not_the_mailbox_stores_nothing,
             consent::a_link_is_good_for_one_connection,
             consent::a_person_who_cancels_changes_nothing,
+            tokens::races::renewals_at_once_leave_one_grant_that_is_whole,
+            tokens::races::an_answer_that_is_lost_costs_no_grant,
+            tokens::races::a_consent_beats_the_renewals_under_way,
+            tokens::races::a_late_refusal_of_the_old_grant_stops_nobody,
+            tokens::commands::an_operator_checks_each_step_and_renews,
+            tokens::commands::an_operator_sends_a_test_mail,
+            tokens::commands::a_refused_client_secret_is_read_again_and_tried_once_more,
             sending::a_notification_arrives_byte_for_byte_as_composed,
             sending::a_repeated_notification_is_one_mail,
             sending::a_body_that_is_no_notification_is_in_the_failed_queue_with_the_field_named,

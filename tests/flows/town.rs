@@ -16,7 +16,7 @@ use crate::households::{self, Servers};
 use crate::{nowhere, secrecy};
 
 /// The mailboxes besides the template's own: each flow that changes one has one to itself.
-pub(crate) const MAILBOXES: [&str; 19] = [
+pub(crate) const MAILBOXES: [&str; 26] = [
     "orders",
     "linked",
     "stranger",
@@ -36,6 +36,13 @@ pub(crate) const MAILBOXES: [&str; 19] = [
     "revoked",
     BURST,
     OUTAGE,
+    "raced",
+    "unheard",
+    "overtaken",
+    "stale",
+    "checked",
+    "tested",
+    "rekeyed",
 ];
 
 /// The mailboxes of the pace runs.
