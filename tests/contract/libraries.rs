@@ -21,8 +21,8 @@ use serde_json::{Value, json};
 use tests::node::{self, Node, Packages};
 use tests::required::is_required;
 
-/// The vendors' client libraries.
-const VENDORS: Packages = Packages {
+/// The vendors' client libraries, and AWS's.
+pub(crate) const VENDORS: Packages = Packages {
     package: include_str!("libraries/package.json"),
     lock: include_str!("libraries/package-lock.json"),
 };
@@ -32,12 +32,12 @@ const TEXT: &str = "Dear Anna,\n\nGrüße!";
 const HTML: &str = "<p>Dear Anna,</p><p>Grüße!</p>";
 const FILE: &str = "Total: 12 €\n";
 
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("contract/libraries")
 }
 
 /// Whether there is what a test needs. A machine without it passes without that test, and is told so.
-fn is_there(found: bool, lack: &str) -> bool {
+pub(crate) fn is_there(found: bool, lack: &str) -> bool {
     if !found {
         assert!(!is_required("libraries"), "{lack}");
         // Nobody is left to tell when standard error is closed.
@@ -46,14 +46,14 @@ fn is_there(found: bool, lack: &str) -> bool {
     found
 }
 
-fn has_python() -> bool {
+pub(crate) fn has_python() -> bool {
     let version = Command::new("python3").arg("--version").output();
     let found = version.is_ok_and(|output| output.status.success());
     is_there(found, "there is no python3 on the PATH")
 }
 
 /// Runs a program, which gets `input`, and returns what it prints.
-fn run(command: &mut Command, input: &str) -> String {
+pub(crate) fn run(command: &mut Command, input: &str) -> String {
     let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = piped.stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
@@ -69,7 +69,7 @@ fn run(command: &mut Command, input: &str) -> String {
     String::from_utf8(stdout).unwrap()
 }
 
-fn composed(body: &Value) -> Message {
+pub(crate) fn composed(body: &Value) -> Message {
     let policy = SenderPolicy {
         address: EmailAddress::parse("billing@contoso.com").unwrap(),
         senders: Vec::new(),

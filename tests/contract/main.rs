@@ -8,4 +8,5 @@
 
 mod documents;
 mod libraries;
+mod producers;
 mod schema;

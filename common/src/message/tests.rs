@@ -1,3 +1,4 @@
+mod golden;
 mod hostile;
 mod limits;
 mod raw;
@@ -82,9 +83,21 @@ fn assert_fit_for_the_wire(bytes: &[u8]) {
     }
 }
 
-/// Compares with a file that was read aloud once; everything in a message is deterministic, so nothing is masked.
+/// Compares with a file that was read aloud once; everything in a message is deterministic, so nothing is masked. An
+/// independent reader takes the message apart without leaving anything undecoded.
 fn golden(message: &Message, expected: &str) {
     assert_fit_for_the_wire(&message.bytes);
+    let read = MessageParser::new().parse(&message.bytes).unwrap();
+    assert!(read.from().is_some() && read.date().is_some() && read.subject().is_some());
+    assert_eq!(
+        read.message_id(),
+        message
+            .message_id
+            .to_string()
+            .get(1..)
+            .and_then(|id| id.strip_suffix('>'))
+    );
+    assert!(read.parts.iter().all(|part| !part.is_encoding_problem));
     assert_eq!(text_of(message).replace("\r\n", "\n"), expected);
 }
 

@@ -1,0 +1,66 @@
+//! One message for each thing that a notification can ask for, compared with a file that was read aloud once.
+
+use super::*;
+
+macro_rules! golden {
+    ($name:ident, $fields:tt) => {
+        #[test]
+        fn $name() {
+            let file = include_str!(concat!(
+                "../../../tests/fixtures/",
+                stringify!($name),
+                ".eml"
+            ));
+            golden(&composed(json!($fields)), file);
+        }
+    };
+}
+
+golden!(html_alone, {"text": "", "html": "<p>Hello, <b>Anna</b>.</p>"});
+golden!(text_made_from_html, {
+    "text": null,
+    "html": "<h1>Order 4711</h1><ul><li>2 × Tee</li><li>1 × Kanne</li></ul><p>See <a href=\"https://contoso.com/4711\">your order</a>.</p>",
+});
+golden!(conversation, {
+    "subject": "Re: Ticket 77",
+    "message_id": "<ticket-77.closed@contoso.com>",
+    "in_reply_to": "<ticket-77.opened@contoso.com>",
+    "references": ["<ticket-77.opened@contoso.com>", "<ticket-77.answered@contoso.com>"],
+});
+golden!(priority_low, {"priority": "low"});
+golden!(list, {
+    "list_unsubscribe": {"url": "https://contoso.com/u/8f3a", "email": "leave@contoso.com", "one_click": true},
+    "headers": {"List-ID": "Contoso News <news.contoso.com>"},
+});
+golden!(headers_of_their_own, {
+    "headers": {"X-Auto-Response-Suppress": "All", "X-Campaign": "Herbst für alle", "Sensitivity": "Company-Confidential"},
+});
+golden!(names_and_domains_of_other_scripts, {
+    "from": {"name": "Straße & Söhne", "email": "service@contoso.com"},
+    "to": ["\"Müller, Jürgen\" <juergen@exämple.com>", {"name": "山田 太郎", "email": "taro@例え.jp"}],
+    "cc": {"name": "O'Neill (Sales)", "email": "oneill@example.com"},
+    "reply_to": "Hilfe für alle <help@contoso.com>",
+    "subject": "日本語の件名",
+});
+golden!(long_lines, {
+    "subject": "A subject that is long enough to need a second line, and then some more words so that it needs a third one as well",
+    "text": format!("{}\n.\n..two dots\nFrom here", "word ".repeat(250)),
+});
+golden!(invitation, {
+    "html": "<p>See you there.</p>",
+    "attachments": [{"filename": "invite.ics", "content_type": "text/calendar; method=REQUEST", "content": "QkVHSU46VkNBTEVOREFSDQpFTkQ6VkNBTEVOREFSDQo="}],
+});
+
+#[test]
+fn raw_message() {
+    let written = "From: service@contoso.com\r\nTo: anna@example.com\r\nBcc: bob@example.com\r\nSubject: Hello\r\n\
+        MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n\
+        Sch=C3=B6ne Gr=C3=BC=C3=9Fe!\r\n";
+    let body = json!({"raw": STANDARD.encode(written)}).to_string();
+    let raw = Notification::parse(&body).unwrap();
+    let message = compose(&raw, &policy(), &identity("n-1")).unwrap();
+    golden(
+        &message,
+        include_str!("../../../tests/fixtures/raw_message.eml"),
+    );
+}
