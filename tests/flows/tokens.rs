@@ -1,6 +1,8 @@
-//! Flows of the tokens: who wins where several renew at once, and what an operator does to them. The store is the deployed stack's Secrets Manager.
+//! Flows of the tokens: who wins where several renew at once, what is left where one stops, and what an operator does to
+//! them. The store is the deployed stack's Secrets Manager.
 
 pub(crate) mod commands;
+pub(crate) mod crashes;
 pub(crate) mod races;
 
 use anyhow::{Context, Result, ensure};

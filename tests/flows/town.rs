@@ -16,7 +16,7 @@ use crate::households::{self, Servers};
 use crate::{nowhere, secrecy};
 
 /// The mailboxes besides the template's own: each flow that changes one has one to itself.
-pub(crate) const MAILBOXES: [&str; 26] = [
+pub(crate) const MAILBOXES: [&str; 29] = [
     "orders",
     "linked",
     "stranger",
@@ -40,9 +40,12 @@ pub(crate) const MAILBOXES: [&str; 26] = [
     "unheard",
     "overtaken",
     "stale",
+    "renewing",
+    "consenting",
     "checked",
     "tested",
     "rekeyed",
+    "disconnected",
 ];
 
 /// The mailboxes of the pace runs.

@@ -1,13 +1,13 @@
 //! What an operator does to the tokens of a mailbox.
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::contoso::Contoso;
 use tests::microsoft::entra::{GrantType, TokenFault};
 use tests::microsoft::exchange::{Fault, Stage};
 
-use super::{is_whole, renew, version};
-use crate::letters::{drained, subjects};
+use super::{is_whole, renew, stored, version};
+use crate::letters::{drained, letter, mails, subjects};
 use crate::town::address;
 use crate::{SOON, connected};
 
@@ -115,6 +115,49 @@ pub(crate) async fn a_refused_client_secret_is_read_again_and_tried_once_more(
     assert_eq!(renew(contoso, mailbox, &seen).await?, "refused");
     let status = contoso.status(mailbox).await?;
     assert_eq!(status["class"], "client_credential_refused", "{status:#}");
+    is_whole(contoso, mailbox).await?;
+    Ok(())
+}
+
+/// Neither the current nor the previous version of a secret keeps a token, the valve is closed and the mail waits, until a new consent brings the mailbox
+/// back.
+pub(crate) async fn a_disconnected_mailbox_keeps_its_mail_and_no_token(
+    contoso: &Contoso,
+) -> Result<()> {
+    let mailbox = "disconnected";
+    connected(contoso, mailbox).await?;
+    // So that there is something under every label.
+    is_whole(contoso, mailbox).await?;
+    let disconnect = json!({ "command": "disconnect", "mailbox": mailbox });
+    let ended = contoso.operator(&disconnect).await?;
+    let status = &ended["mailbox"];
+    assert_eq!(status["state"], "awaiting_consent", "{ended:#}");
+    assert_eq!(
+        (&status["sends"], &status["account"]),
+        (&json!(false), &Value::Null)
+    );
+    let withdraw = ended["withdraw"].as_str().unwrap_or_default();
+    assert!(withdraw.contains(&address(mailbox)), "{withdraw}");
+    // The local AWS leaves a label of our own where it was when it is given to another version; Secrets Manager moves it.
+    for kind in ["grant", "access-token"] {
+        for label in ["AWSCURRENT", "AWSPREVIOUS"] {
+            let (_, value) = stored(contoso, mailbox, kind, label).await?;
+            assert_eq!(value["disconnected"], true, "{kind} {label}");
+        }
+    }
+
+    let subject = "while it was disconnected";
+    contoso
+        .enqueue(mailbox, &letter(subject).to_string())
+        .await?;
+    let closed = |status: &Value| status["valve"] == "Disabled" && status["queue"]["waiting"] == 1;
+    contoso.wait_for_status(mailbox, SOON, closed).await?;
+    let seen = version(contoso, mailbox).await?;
+    let found = renew(contoso, mailbox, &seen).await?;
+    assert_eq!(found, "awaiting_consent", "nothing is left to renew");
+    connected(contoso, mailbox).await?;
+    // What a worker had already taken comes back after two minutes at the most.
+    mails(contoso, subject, 1, SOON * 3).await?;
     is_whole(contoso, mailbox).await?;
     Ok(())
 }

@@ -1,0 +1,79 @@
+//! Functions that are killed at a step between the provider's answer and the stored tokens.
+
+use anyhow::{Context, Result};
+use tests::contoso::Contoso;
+use tests::stack::{Ambush, Moment};
+
+use super::{is_whole, renew, secret, version};
+use crate::town::address;
+use crate::{SOON, connected};
+
+/// The steps at which a function can die that stores tokens: the operation, on which secret, before or after it is done.
+/// The grant is current once its label has moved.
+const STEPS: [(&str, &str, Moment); 6] = [
+    ("PutSecretValue", "grant", Moment::Before),
+    ("PutSecretValue", "grant", Moment::After),
+    ("UpdateSecretVersionStage", "grant", Moment::After),
+    ("PutSecretValue", "access-token", Moment::Before),
+    ("PutSecretValue", "access-token", Moment::After),
+    ("UpdateSecretVersionStage", "access-token", Moment::After),
+];
+/// How many of these steps leave the grant as it was.
+const WITHOUT_A_GRANT: usize = 2;
+
+/// Lets a function do its work, and kills it at a step.
+async fn killed_at<T>(
+    contoso: &Contoso,
+    function: &str,
+    mailbox: &str,
+    (operation, kind, moment): (&'static str, &str, Moment),
+    work: impl Future<Output = Result<T>>,
+) -> Result<()> {
+    let killed = contoso.stack.ambush(Ambush {
+        function: contoso.stack.function(function),
+        operation,
+        about: secret(contoso, mailbox, kind),
+        moment,
+    });
+    // Nobody hears how the work ends.
+    drop(work.await);
+    let killed = tokio::time::timeout(SOON, killed).await;
+    killed
+        .ok()
+        .and_then(Result::ok)
+        .with_context(|| format!("{function} was not killed {moment:?} {operation} of {kind}"))
+}
+
+/// Whatever became of the renewed tokens, the grant is the same, and the next renewal continues it.
+pub(crate) async fn a_renewal_killed_at_any_step_is_completed_by_the_next(
+    contoso: &Contoso,
+) -> Result<()> {
+    let mailbox = "renewing";
+    connected(contoso, mailbox).await?;
+    let first = is_whole(contoso, mailbox).await?;
+    for step in STEPS {
+        let seen = version(contoso, mailbox).await?;
+        let renewal = renew(contoso, mailbox, &seen);
+        killed_at(contoso, "token-refresh", mailbox, step, renewal).await?;
+        assert_eq!(is_whole(contoso, mailbox).await?, first, "{step:?}");
+    }
+    Ok(())
+}
+
+/// Until the new grant is current the old one goes on; from then on the new one does, and nobody has to consent again.
+pub(crate) async fn a_consent_killed_at_any_step_leaves_the_old_grant_or_the_new(
+    contoso: &Contoso,
+) -> Result<()> {
+    let mailbox = "consenting";
+    connected(contoso, mailbox).await?;
+    let mut current = is_whole(contoso, mailbox).await?;
+    for (number, step) in STEPS.into_iter().enumerate() {
+        let upn = address(mailbox);
+        let consent = contoso.connect(mailbox, &upn);
+        killed_at(contoso, "oauth-callback", mailbox, step, consent).await?;
+        let found = is_whole(contoso, mailbox).await?;
+        assert_eq!(found == current, number < WITHOUT_A_GRANT, "{step:?}");
+        current = found;
+    }
+    Ok(())
+}
