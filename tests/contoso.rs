@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
+use common::failed::{ID_ATTRIBUTE, REPORT_ATTRIBUTE};
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -291,15 +292,31 @@ impl Contoso {
     ///
     /// When SQS refuses it.
     pub async fn enqueue(&self, mailbox: &str, body: &str) -> Result<()> {
-        let sqs = self.sqs();
+        self.enqueue_named(mailbox, body, None).await
+    }
+
+    /// Puts a body on a mailbox's queue, with its id in the attribute `pillarbox-id` if one is given.
+    ///
+    /// # Errors
+    ///
+    /// When SQS refuses it.
+    pub async fn enqueue_named(&self, mailbox: &str, body: &str, id: Option<&str>) -> Result<()> {
         let queue = self
             .queue(&format!("{}_{mailbox}", self.stack.name()))
             .await?;
-        sqs.send_message()
+        let mut send = self
+            .sqs()
+            .send_message()
             .queue_url(queue)
-            .message_body(body)
-            .send()
-            .await?;
+            .message_body(body);
+        if let Some(id) = id {
+            let value = MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(id)
+                .build()?;
+            send = send.message_attributes(ID_ATTRIBUTE, value);
+        }
+        send.send().await?;
         Ok(())
     }
 
@@ -417,11 +434,11 @@ impl FailedCopy {
                 .get(name)
                 .and_then(MessageAttributeValue::string_value)
         };
-        let report = text("pillarbox").context("a failed copy without a reason")?;
+        let report = text(REPORT_ATTRIBUTE).context("a failed copy without a reason")?;
         Ok(Self {
             body: message.body.clone().unwrap_or_default(),
             report: serde_json::from_str(report)?,
-            id: text("pillarbox-id").map(str::to_owned),
+            id: text(ID_ATTRIBUTE).map(str::to_owned),
         })
     }
 }

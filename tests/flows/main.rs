@@ -88,8 +88,9 @@ fn main() -> Result<()> {
             sending::a_worker_killed_before_it_sends_loses_nothing,
             sending::a_worker_killed_while_it_sends_leaves_an_unknown,
             sending::a_paused_mailbox_keeps_its_mail_until_it_is_resumed,
-            runs::pace::a_burst_keeps_to_microsofts_limits,
-            runs::pace::the_end_of_an_outage_keeps_to_microsofts_limits,
+            runs::chaos::nothing_is_lost_and_nothing_is_doubled,
+            runs::pace::a_burst_keeps_to_the_limit_and_costs_few_receives,
+            runs::pace::the_end_of_an_outage_keeps_to_the_limit_and_costs_few_receives,
             runs::consent_loss::fifty_waiting_notifications_outlast_a_revoked_grant,
         ]
     );

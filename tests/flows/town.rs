@@ -6,6 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use common::pace::Limit;
+use jiff::SignedDuration;
 use tests::contoso::{Contoso, Setup, Sites, client_id};
 use tests::microsoft::{Account, Microsoft, Tenant};
 use tests::node::{Client, Node, Provider};
@@ -16,7 +18,7 @@ use crate::households::{self, Servers};
 use crate::{nowhere, secrecy};
 
 /// The mailboxes besides the template's own: each flow that changes one has one to itself.
-pub(crate) const MAILBOXES: [&str; 29] = [
+pub(crate) const MAILBOXES: [&str; 30] = [
     "orders",
     "linked",
     "stranger",
@@ -34,6 +36,7 @@ pub(crate) const MAILBOXES: [&str; 29] = [
     "warehouse",
     "reception",
     "revoked",
+    CHAOS,
     BURST,
     OUTAGE,
     "raced",
@@ -48,11 +51,27 @@ pub(crate) const MAILBOXES: [&str; 29] = [
     "disconnected",
 ];
 
+/// The mailbox of the chaos run.
+pub(crate) const CHAOS: &str = "chaos";
 /// The mailboxes of the pace runs.
 pub(crate) const BURST: &str = "burst";
 pub(crate) const OUTAGE: &str = "outage";
-/// How fast these are told to send: a burst of 200 is more than three times as much.
-pub(crate) const PACE_PER_MINUTE: usize = 60;
+
+/// How fast a mailbox is told to send, if not as fast as Microsoft allows. What takes many minutes at that rate has to fit
+/// into a run. A burst of 200 is more than three times what a window takes, and ten of the outage's short windows pass in
+/// a minute.
+pub(crate) fn limit_of(mailbox: &str) -> Option<Limit> {
+    let (messages, seconds) = match mailbox {
+        CHAOS => (600, 60),
+        BURST => (60, 60),
+        OUTAGE => (20, 6),
+        _ => return None,
+    };
+    Some(Limit {
+        messages,
+        window: SignedDuration::from_secs(seconds),
+    })
+}
 
 /// The time that `send-email` has in these flows. The lease of a lost worker ends a minute after it, so the flow
 /// that kills one need not wait for five.
@@ -107,17 +126,15 @@ async fn start() -> Result<Running> {
             .directory()
             .add_account(Account::new(&tenant, &address(mailbox)));
         let block = block(&readme, mailbox);
-        blocks.push_str(&match mailbox {
-            BURST | OUTAGE => with_pace(&block, PACE_PER_MINUTE, &contoso.microsoft),
-            _ => block,
+        blocks.push_str(&match limit_of(mailbox) {
+            Some(limit) => with_limit(&block, limit, &contoso.microsoft),
+            None => block,
         });
     }
     contoso.stack.update([], &blocks).await?;
-    // In the pace runs copies stay hidden as long as a customer's do.
-    for mailbox in MAILBOXES
-        .iter()
-        .filter(|mailbox| ![BURST, OUTAGE].contains(mailbox))
-    {
+    // Where copies are counted they stay hidden as long as a customer's do.
+    let is_counted = |mailbox: &&str| [BURST, OUTAGE].contains(mailbox);
+    for mailbox in MAILBOXES.iter().filter(|mailbox| !is_counted(mailbox)) {
         contoso
             .stack
             .hide_for(mailbox, Duration::from_secs(2))
@@ -170,9 +187,10 @@ pub(crate) fn address(mailbox: &str) -> String {
 }
 
 /// The block with further settings of its own: where Microsoft is, and how fast to send.
-fn with_pace(block: &str, per_minute: usize, microsoft: &Microsoft) -> String {
+fn with_limit(block: &str, limit: Limit, microsoft: &Microsoft) -> String {
     let mut settings = Contoso::more_settings(microsoft);
-    settings["messages_per_minute"] = per_minute.into();
+    settings["messages_per_minute"] = limit.messages.into();
+    settings["limit_window_seconds"] = limit.window.as_secs().into();
     block.replace(
         "MoreSettings: !Ref MoreSettings",
         &format!("MoreSettings: '{settings}'"),
