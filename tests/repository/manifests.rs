@@ -9,7 +9,12 @@ fn every_member_has_the_lints_of_the_workspace() {
     let manifests = files("common", "Cargo.toml")
         .into_iter()
         .chain(files("functions", "Cargo.toml"));
-    let tools = ["cli/Cargo.toml", "tests/Cargo.toml"].map(str::to_owned);
+    let tools = [
+        "cli/Cargo.toml",
+        "tests/Cargo.toml",
+        "tests/many/Cargo.toml",
+    ]
+    .map(str::to_owned);
     for manifest in manifests.chain(tools) {
         assert!(
             read(&manifest).contains("[lints]\nworkspace = true"),

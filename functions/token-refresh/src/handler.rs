@@ -30,7 +30,7 @@ const VISIT: Duration = Duration::from_secs(40);
 /// What the function is asked: everything, by the schedule, or one mailbox.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Request {
+pub struct Request {
     /// The mailbox to visit; all when absent.
     #[serde(default)]
     mailbox: Option<String>,
@@ -41,27 +41,32 @@ pub(crate) struct Request {
 
 /// What the function answers.
 #[derive(Debug, Serialize)]
-pub(crate) struct Answer {
+pub struct Answer {
     /// One entry for each mailbox that was visited.
-    mailboxes: Vec<Visited>,
+    pub mailboxes: Vec<Visited>,
     /// How many were left for the next tick, because the time was up. They come first then.
-    left: usize,
+    pub left: usize,
 }
 
+/// What a visit came to.
 #[derive(Debug, Serialize)]
-struct Visited {
-    mailbox: String,
+pub struct Visited {
+    /// The mailbox.
+    pub mailbox: String,
+    /// What was found or done, if the visit could be made.
     #[serde(skip_serializing_if = "Option::is_none")]
-    found: Option<Found>,
+    pub found: Option<Found>,
+    /// The state that the mailbox was left in, if the visit could be made.
     #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<&'static str>,
+    pub state: Option<&'static str>,
+    /// Why the visit could not be made.
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+    pub error: Option<String>,
 }
 
 /// Why the function failed as a whole.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum RequestError {
+pub enum RequestError {
     /// The mailbox that was asked for has no valid id.
     #[error("`mailbox` is not the id of a mailbox")]
     Mailbox,
@@ -72,13 +77,13 @@ pub(crate) enum RequestError {
 
 /// Everything that an invocation needs.
 #[derive(Debug)]
-pub(crate) struct Function<S, M, P, C, O> {
+pub struct Function<S, M, P, C, O> {
     /// The visits.
-    pub(crate) visitor: Visitor<S, M, P, C>,
+    pub visitor: Visitor<S, M, P, C>,
     /// The settings, the valves, the turns and the meter.
-    pub(crate) outside: O,
+    pub outside: O,
     /// The stack.
-    pub(crate) stack: StackName,
+    pub stack: StackName,
 }
 
 /// What a visit leaves: the mailbox, its state if it is known, and its entry in the answer.
@@ -98,7 +103,7 @@ where
     ///
     /// When the request is not one, or the mailboxes cannot be listed. A mailbox that fails does not
     /// hinder the others: its entry says what was wrong.
-    pub(crate) async fn handle(
+    pub async fn handle(
         &self,
         request: Request,
         time_left: impl Fn() -> Duration + Sync,

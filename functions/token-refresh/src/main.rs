@@ -2,12 +2,6 @@
 //!
 //! Invoked by the schedule for all mailboxes, and by `send-email` for the one whose token was refused.
 
-mod handler;
-mod measure;
-mod ports;
-mod provider;
-mod visit;
-
 use std::sync::Arc;
 
 use common::aws::{self, Mappings, Paces, Parameters, Rota, Secrets, States};
@@ -17,12 +11,11 @@ use common::oauth::Http;
 use common::vault::Vault;
 use common::{telemetry, tls};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use token_refresh::handler::{Function, Request};
+use token_refresh::ports::Aws;
+use token_refresh::provider::Microsoft;
+use token_refresh::visit::Visitor;
 use tracing::level_filters::LevelFilter;
-
-use crate::handler::{Function, Request};
-use crate::ports::Aws;
-use crate::provider::Microsoft;
-use crate::visit::Visitor;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

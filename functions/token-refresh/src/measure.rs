@@ -36,3 +36,67 @@ pub(crate) fn visited(
 pub(crate) fn failed(stack: &StackName, mailbox: &MailboxId) -> Measurement {
     Measurement::of_mailbox(stack, mailbox).with(Metric::VisitsFailed, 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use common::class::Class;
+    use common::metrics::Meter;
+    use common::{fakes::MemoryMeter, metrics::Metric};
+    use jiff::SignedDuration;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn line(measurement: &Measurement) -> Value {
+        let meter = MemoryMeter::default();
+        meter.record(measurement, Timestamp::UNIX_EPOCH);
+        serde_json::from_str(&meter.lines()[0]).unwrap()
+    }
+
+    #[test]
+    fn every_early_warning_is_measured() {
+        let now: Timestamp = "2027-03-01T12:00:00Z".parse().unwrap();
+        let stack = StackName::parse("pillarbox").unwrap();
+        let mailbox = MailboxId::parse("billing").unwrap();
+        let settings = json!({
+            "address": "billing@contoso.com",
+            "tenant": "contoso.com",
+            "client_id": "app",
+            "more": { "client_secret_expires_on": "2027-03-31" },
+        });
+        let settings = Settings::parse(mailbox, &settings.to_string()).unwrap();
+        let measured = |connection| {
+            let state = MailboxState {
+                connection,
+                refreshed_at: Some(now - SignedDuration::from_hours(24 * 8)),
+                expires_at: Some(now + SignedDuration::from_mins(42)),
+                token_bytes: Some(2048),
+                ..MailboxState::default()
+            };
+            let line = line(&visited(&stack, &settings, &state, now));
+            let metrics = [
+                Metric::AccessTokenMinutesLeft,
+                Metric::DaysSinceRefresh,
+                Metric::ClientSecretDaysLeft,
+                Metric::AccessTokenBytes,
+                Metric::NeedsConsent,
+                Metric::Blocked,
+                Metric::VisitsFailed,
+            ];
+            json!(metrics.map(|metric| &line[metric.as_str()]))
+        };
+        let stopped = |class| Connection::stopped(class, String::new(), now);
+        assert_eq!(
+            measured(Connection::Active),
+            json!([42, 8, 30, 2048, 0, 0, 0])
+        );
+        assert_eq!(
+            measured(stopped(Class::ConsentRevoked)),
+            json!([42, 8, 30, 2048, 1, 0, 0])
+        );
+        assert_eq!(
+            measured(stopped(Class::SmtpAuthDisabled)),
+            json!([42, 8, 30, 2048, 0, 1, 0])
+        );
+    }
+}

@@ -8,10 +8,10 @@ use common::metrics::{LogMeter, Measurement, Meter};
 use jiff::Timestamp;
 
 /// Settings, or why there are none.
-pub(crate) type Known = Result<Settings, SettingsError>;
+pub type Known = Result<Settings, SettingsError>;
 
 /// The mailboxes of the stack.
-pub(crate) trait Mailboxes: Sync {
+pub trait Mailboxes: Sync {
     /// All of them with their settings, in order.
     fn all(&self) -> impl Future<Output = Result<Vec<(MailboxId, Known)>, SettingsError>> + Send;
     /// The settings of one.
@@ -19,7 +19,7 @@ pub(crate) trait Mailboxes: Sync {
 }
 
 /// The valves of the mailboxes.
-pub(crate) trait Valves: Sync {
+pub trait Valves: Sync {
     /// All that feed a function.
     fn of_function(
         &self,
@@ -35,7 +35,7 @@ pub(crate) trait Valves: Sync {
 
 /// Remembers with whom the next tick begins. What is forgotten costs nobody his turn for long: a tick that
 /// gets through its list begins anywhere.
-pub(crate) trait Turns: Sync {
+pub trait Turns: Sync {
     /// Whose turn it is, if somebody was left over.
     fn first(&self) -> impl Future<Output = Result<Option<MailboxId>, StateUnavailable>> + Send;
     /// Lets the next tick begin with a mailbox.
@@ -47,13 +47,13 @@ pub(crate) trait Turns: Sync {
 
 /// AWS, as far as a tick needs it.
 #[derive(Debug)]
-pub(crate) struct Aws {
+pub struct Aws {
     /// The settings.
-    pub(crate) parameters: Parameters,
+    pub parameters: Parameters,
     /// The valves.
-    pub(crate) mappings: Mappings,
+    pub mappings: Mappings,
     /// The turns.
-    pub(crate) rota: Rota,
+    pub rota: Rota,
 }
 
 impl Mailboxes for Aws {

@@ -20,17 +20,17 @@ use crate::visit::Provider;
 
 /// Microsoft, or whoever a mailbox's settings name.
 #[derive(Debug)]
-pub(crate) struct Microsoft {
+pub struct Microsoft {
     /// Where the client secrets are.
-    pub(crate) secrets: Secrets,
+    pub secrets: Secrets,
     /// The paces of mailboxes: a proof is a connection too.
-    pub(crate) paces: Paces,
+    pub paces: Paces,
     /// Whose they are.
-    pub(crate) stack: StackName,
+    pub stack: StackName,
     /// The way to the token endpoint.
-    pub(crate) http: Http,
+    pub http: Http,
     /// What connections to the mail server trust.
-    pub(crate) tls: Arc<ClientConfig>,
+    pub tls: Arc<ClientConfig>,
 }
 
 impl Microsoft {

@@ -26,7 +26,7 @@ mod renewal;
 pub(crate) mod tests;
 
 /// The provider, as far as a visit needs it.
-pub(crate) trait Provider: Sync {
+pub trait Provider: Sync {
     /// Redeems the refresh token of a grant.
     fn refresh(
         &self,
@@ -44,7 +44,7 @@ pub(crate) trait Provider: Sync {
 
 /// Why a mailbox is visited.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Occasion {
+pub enum Occasion {
     /// The schedule.
     Tick,
     /// Somebody holds the access token of this version, and it is not good any more.
@@ -54,7 +54,7 @@ pub(crate) enum Occasion {
 /// What a visit found or did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Found {
+pub enum Found {
     /// Nobody has consented yet.
     AwaitingConsent,
     /// The access token has enough life.
@@ -81,7 +81,7 @@ enum InHand {
 
 /// Why a visit could not be made.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum VisitError {
+pub enum VisitError {
     /// The secrets cannot be read or written.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -92,15 +92,15 @@ pub(crate) enum VisitError {
 
 /// Visits mailboxes.
 #[derive(Debug)]
-pub(crate) struct Visitor<S, M, P, C> {
+pub struct Visitor<S, M, P, C> {
     /// The secrets.
-    pub(crate) vault: Vault<S>,
+    pub vault: Vault<S>,
     /// The states.
-    pub(crate) states: M,
+    pub states: M,
     /// The provider.
-    pub(crate) provider: P,
+    pub provider: P,
     /// The time.
-    pub(crate) clock: C,
+    pub clock: C,
 }
 
 impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Visitor<S, M, P, C> {
@@ -110,7 +110,7 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Visitor<S, M, P, C
     ///
     /// When secrets or state cannot be reached. Nothing is half done then that the next visit would not
     /// complete.
-    pub(crate) async fn visit(
+    pub async fn visit(
         &self,
         settings: &Settings,
         occasion: &Occasion,

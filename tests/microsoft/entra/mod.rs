@@ -27,7 +27,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 use axum::Router;
 use axum::routing::{get, post};
 use tokio::sync::watch;
@@ -211,6 +211,29 @@ impl Entra {
     /// Makes Exchange accept them again.
     pub fn restore_access_tokens(&self, upn: &str) {
         lock(&self.shared.grants).restore_access_tokens(upn);
+    }
+
+    /// Consents as an account, as a person at the pages does, and gives the refresh token that comes of it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such account, or the scopes are refused.
+    pub fn grant(&self, upn: &str, client_id: &str, scopes: &str) -> Result<String> {
+        let account = self.shared.directory.account(upn);
+        let account = account.with_context(|| format!("there is no account {upn}"))?;
+        let Ok(scopes) = scope::Scopes::parse(scopes) else {
+            bail!("the scopes {scopes} are refused");
+        };
+        let characters = self.behaviour().refresh_token_characters;
+        let mut grants = lock(&self.shared.grants);
+        grants.consent(upn, client_id, &scopes);
+        let grant = grants::Grant {
+            client_id: client_id.to_owned(),
+            tenant: account.tenant,
+            account: account.upn,
+            scopes,
+        };
+        Ok(grants.issue_refresh_token(grant, self.shared.clock.now(), characters))
     }
 
     /// Consents for a whole tenant, as an administrator does in the portal.
