@@ -8,3 +8,4 @@ pub mod node;
 pub mod required;
 pub mod shell;
 pub mod stack;
+pub mod terminal;

@@ -129,14 +129,20 @@ impl Screen {
 
     /// Shows why a command came to no verdict.
     pub(crate) fn trouble(self, trouble: &Trouble) {
-        let text = chain(trouble);
-        let text = if std::io::stderr().is_terminal() && console::colors_enabled_stderr() {
-            console::style(text).red().force_styling(true).to_string()
+        let medium = if std::io::stderr().is_terminal() {
+            Medium::Terminal
         } else {
-            text
+            Medium::Lines
         };
+        let text = Self { medium, ..self }.told(trouble);
         // Nobody is left to tell when standard error is gone.
-        let _ = writeln!(std::io::stderr(), "{text}");
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+
+    fn told(self, trouble: &Trouble) -> String {
+        let mut paper = self.paper();
+        paper.line(Text::from(chain(trouble)).toned(Tone::Bad));
+        paper.text
     }
 }
 
@@ -297,6 +303,19 @@ pub(crate) mod tests {
             paper.table(["A", "B"], vec![["one".into(), bad]]);
         });
         assert_eq!(text, "one\ttwo lines here\n");
+    }
+
+    #[test]
+    fn trouble_is_no_wider_than_the_terminal() {
+        let trouble = Trouble::Usage("a fault that is longer than the line ".repeat(4));
+        let screen = Screen {
+            medium: Medium::Terminal,
+            width: 80,
+        };
+        let text = screen.told(&trouble);
+        let text = console::strip_ansi_codes(&text);
+        assert!(text.lines().count() > 1, "{text}");
+        assert!(text.lines().all(|line| line.len() <= 80), "{text}");
     }
 
     #[test]

@@ -13,7 +13,9 @@ mod consent;
 mod elsewhere;
 mod households;
 mod letters;
+mod measured;
 mod nowhere;
+mod operating;
 mod runs;
 mod secrecy;
 mod sending;
@@ -79,6 +81,10 @@ fn main() -> Result<()> {
             tokens::commands::an_operator_sends_a_test_mail,
             tokens::commands::a_refused_client_secret_is_read_again_and_tried_once_more,
             tokens::commands::a_disconnected_mailbox_keeps_its_mail_and_no_token,
+            operating::an_operator_connects_sends_and_finds_what_failed,
+            operating::a_failed_notification_is_sent_again,
+            operating::the_commands_of_the_runbook_run,
+            operating::a_program_reads_what_the_command_says,
             sending::a_notification_arrives_byte_for_byte_as_composed,
             sending::a_repeated_notification_is_one_mail,
             sending::a_body_that_is_no_notification_is_in_the_failed_queue_with_the_field_named,

@@ -15,10 +15,10 @@ use tests::stack::Progress;
 use tokio::sync::OnceCell;
 
 use crate::households::{self, Servers};
-use crate::{nowhere, secrecy};
+use crate::{measured, nowhere, secrecy};
 
 /// The mailboxes besides the template's own: each flow that changes one has one to itself.
-pub(crate) const MAILBOXES: [&str; 30] = [
+pub(crate) const MAILBOXES: [&str; 33] = [
     "orders",
     "linked",
     "stranger",
@@ -37,6 +37,9 @@ pub(crate) const MAILBOXES: [&str; 30] = [
     "reception",
     "revoked",
     CHAOS,
+    "operated",
+    "repaired",
+    "consulted",
     BURST,
     OUTAGE,
     "raced",
@@ -99,8 +102,9 @@ impl Town {
             return Ok(());
         };
         let kept = secrecy::no_secret_is_shown(&contoso).await;
+        let measured = measured::as_documented(&contoso).await;
         contoso.stop().await?;
-        kept
+        kept.and(measured)
     }
 }
 

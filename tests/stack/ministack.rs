@@ -230,18 +230,25 @@ fn settings(command: &mut Command, port: u16, directory: &Path) {
 
 /// Points every AWS client of a command here, and away from what belongs to the person.
 pub(super) fn local(command: &mut Command, endpoint: &str, directory: &Path) {
-    command
-        .env("AWS_ENDPOINT_URL", endpoint)
-        .env("AWS_REGION", REGION)
-        .env("AWS_DEFAULT_REGION", REGION)
-        .env("AWS_ACCESS_KEY_ID", ROOT)
-        .env("AWS_SECRET_ACCESS_KEY", ROOT)
-        .env("AWS_CONFIG_FILE", directory.join("aws-config"))
-        .env(
-            "AWS_SHARED_CREDENTIALS_FILE",
-            directory.join("aws-credentials"),
-        )
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("NO_PROXY", "127.0.0.1,localhost")
-        .env("no_proxy", "127.0.0.1,localhost");
+    command.envs(client_environment(endpoint, directory));
+}
+
+/// The environment by which an AWS client finds the local AWS, and nothing that belongs to the person.
+pub(super) fn client_environment(endpoint: &str, directory: &Path) -> Vec<(String, String)> {
+    let file = |name: &str| directory.join(name).display().to_string();
+    let variables = [
+        ("AWS_ENDPOINT_URL", endpoint.to_owned()),
+        ("AWS_REGION", REGION.to_owned()),
+        ("AWS_DEFAULT_REGION", REGION.to_owned()),
+        ("AWS_ACCESS_KEY_ID", ROOT.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", ROOT.to_owned()),
+        ("AWS_CONFIG_FILE", file("aws-config")),
+        ("AWS_SHARED_CREDENTIALS_FILE", file("aws-credentials")),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ("NO_PROXY", "127.0.0.1,localhost".to_owned()),
+        ("no_proxy", "127.0.0.1,localhost".to_owned()),
+    ];
+    variables
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
 }

@@ -238,6 +238,12 @@ impl Stack {
         self.ministack.url()
     }
 
+    /// The environment in which a program of AWS finds the local one.
+    #[must_use]
+    pub fn client_environment(&self) -> Vec<(String, String)> {
+        ministack::client_environment(&self.endpoint(), self.directory.path())
+    }
+
     /// Where the consent pages are, as a browser sees them.
     #[must_use]
     pub fn public_url(&self) -> &str {
