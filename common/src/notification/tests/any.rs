@@ -31,6 +31,8 @@ fn any_json() -> impl Strategy<Value = Value> {
         ".{0,24}".prop_map(Value::from),
         "(.{0,9} ?<)?[a-z.]{1,6}@[a-z.]{1,9}>?".prop_map(Value::from),
         "https://.{0,20}".prop_map(Value::from),
+        "[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](\\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+            .prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 48, 6, move |inner| {
         prop_oneof![

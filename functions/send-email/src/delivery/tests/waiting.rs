@@ -189,6 +189,24 @@ async fn more_than_fourteen_days_ahead_is_no_notification() {
 }
 
 #[tokio::test]
+async fn the_ends_of_time_are_times_like_others() {
+    for (send_at, is_sent) in [
+        ("-009999-01-02T01:59:59Z", false),
+        ("0000-01-01T00:00:00Z", true),
+        ("9999-12-30T22:00:00Z", false),
+    ] {
+        for dry in ["", r#""dry_run":true,"#] {
+            let world = World::new();
+            let fields = format!(r#""send_at":"{send_at}",{dry}"id""#);
+            let body = BODY.replace(r#""id""#, &fields);
+            world.settle(&world.copy("1", &body)).await;
+            let sent = world.handed().is_empty();
+            assert_eq!(sent, is_sent, "{send_at} {dry}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_waited_for_its_time_has_not_waited_for_the_mailbox() {
     let world = World::new();
     let (send_at, body) = due_in(&world, 13, 0);
