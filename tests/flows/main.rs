@@ -16,6 +16,7 @@ mod letters;
 mod measured;
 mod nowhere;
 mod operating;
+mod redrive;
 mod runs;
 mod secrecy;
 mod sending;
@@ -94,6 +95,8 @@ fn main() -> Result<()> {
             sending::a_worker_killed_before_it_sends_loses_nothing,
             sending::a_worker_killed_while_it_sends_leaves_an_unknown,
             sending::a_paused_mailbox_keeps_its_mail_until_it_is_resumed,
+            redrive::what_was_set_aside_goes_back_by_id_by_class_and_all_of_it,
+            redrive::a_redrive_that_is_cut_short_is_repeated,
             runs::chaos::nothing_is_lost_and_nothing_is_doubled,
             runs::pace::a_burst_keeps_to_the_limit_and_costs_few_receives,
             runs::pace::the_end_of_an_outage_keeps_to_the_limit_and_costs_few_receives,

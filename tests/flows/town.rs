@@ -18,7 +18,7 @@ use crate::households::{self, Servers};
 use crate::{measured, nowhere, secrecy};
 
 /// The mailboxes besides the template's own: each flow that changes one has one to itself.
-pub(crate) const MAILBOXES: [&str; 33] = [
+pub(crate) const MAILBOXES: [&str; 35] = [
     "orders",
     "linked",
     "stranger",
@@ -36,6 +36,8 @@ pub(crate) const MAILBOXES: [&str; 33] = [
     "warehouse",
     "reception",
     "revoked",
+    REDRIVEN,
+    CUT_SHORT,
     CHAOS,
     "operated",
     "repaired",
@@ -54,6 +56,9 @@ pub(crate) const MAILBOXES: [&str; 33] = [
     "disconnected",
 ];
 
+/// The mailboxes of the flows of the failed queue.
+pub(crate) const REDRIVEN: &str = "redriven";
+pub(crate) const CUT_SHORT: &str = "interrupted";
 /// The mailbox of the chaos run.
 pub(crate) const CHAOS: &str = "chaos";
 /// The mailboxes of the pace runs.
@@ -65,7 +70,7 @@ pub(crate) const OUTAGE: &str = "outage";
 /// a minute.
 pub(crate) fn limit_of(mailbox: &str) -> Option<Limit> {
     let (messages, seconds) = match mailbox {
-        CHAOS => (600, 60),
+        CHAOS | CUT_SHORT => (600, 60),
         BURST => (60, 60),
         OUTAGE => (20, 6),
         _ => return None,
@@ -137,7 +142,7 @@ async fn start() -> Result<Running> {
     }
     contoso.stack.update([], &blocks).await?;
     // Where copies are counted they stay hidden as long as a customer's do.
-    let is_counted = |mailbox: &&str| [BURST, OUTAGE].contains(mailbox);
+    let is_counted = |mailbox: &&str| [BURST, OUTAGE, REDRIVEN, CUT_SHORT].contains(mailbox);
     for mailbox in MAILBOXES.iter().filter(|mailbox| !is_counted(mailbox)) {
         contoso
             .stack

@@ -12,7 +12,7 @@ use crate::template::{list, statements, template};
 use crate::{files, read};
 
 /// The calls of the SDK, and the permission that each takes.
-const CALLS: [(&str, &str); 24] = [
+const CALLS: [(&str, &str); 23] = [
     ("get_item", "dynamodb:GetItem"),
     ("put_item", "dynamodb:PutItem"),
     ("update_item", "dynamodb:UpdateItem"),
@@ -32,10 +32,6 @@ const CALLS: [(&str, &str); 24] = [
     ("receive_message", "sqs:ReceiveMessage"),
     ("delete_message", "sqs:DeleteMessage"),
     ("change_message_visibility", "sqs:ChangeMessageVisibility"),
-    (
-        "change_message_visibility_batch",
-        "sqs:ChangeMessageVisibility",
-    ),
     ("get_queue_attributes", "sqs:GetQueueAttributes"),
     ("get_queue_url", "sqs:GetQueueUrl"),
     ("invoke", "lambda:InvokeFunction"),

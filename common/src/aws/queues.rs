@@ -8,9 +8,9 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::BuildError;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{
-    ChangeMessageVisibilityBatchRequestEntry, Message, MessageAttributeValue,
-    MessageSystemAttributeName, QueueAttributeName,
+    Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
 };
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
@@ -161,28 +161,24 @@ impl Queues {
         deleted.map(|_| ()).map_err(|error| fault(queue, error))
     }
 
-    /// Shows received messages again at once. One whose time is up already is visible anyway.
+    /// Shows received messages again at once, every one that can be.
     ///
     /// # Errors
     ///
-    /// When SQS does not answer or refuses.
+    /// When SQS does not answer for one of them, or refuses it.
     pub async fn release(&self, queue: &str, receipts: &[String]) -> Result<(), QueueError> {
+        let url = self.url(queue).await?;
+        let show = |receipt| {
+            let change = self.client.change_message_visibility().queue_url(&url);
+            change.receipt_handle(receipt).visibility_timeout(0).send()
+        };
+        let mut shown = Ok(());
         for receipts in receipts.chunks(MOST) {
-            let mut change = self
-                .client
-                .change_message_visibility_batch()
-                .queue_url(self.url(queue).await?);
-            for (number, receipt) in receipts.iter().enumerate() {
-                let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
-                    .id(number.to_string())
-                    .receipt_handle(receipt)
-                    .visibility_timeout(0)
-                    .build();
-                change = change.entries(entry.map_err(|error| fault(queue, error))?);
+            for answer in join_all(receipts.iter().map(show)).await {
+                shown = shown.and(answer.map(drop).map_err(|error| fault(queue, error)));
             }
-            change.send().await.map_err(|error| fault(queue, error))?;
         }
-        Ok(())
+        shown
     }
 
     /// Counts what a queue holds.
