@@ -3,6 +3,8 @@
 //! Every copy that is taken is hidden for longer than a walk lasts, so that it is seen once and the walk ends. What is
 //! left in place is shown again when the queue has been gone through. When the time is up first, it stays hidden for
 //! its five minutes, so that the next walk sees the others; it comes back by itself, as it does if this one is cut short.
+//! What comes into the queue during a walk is none of it: a copy that was put back and has failed again would go round
+//! and round.
 
 use std::future::Future;
 use std::time::Duration;
@@ -48,8 +50,9 @@ pub(crate) trait FailedQueue: Sync {
 pub(crate) struct Walk<'a, Q, C> {
     queue: &'a Q,
     clock: &'a C,
+    begun: Timestamp,
     deadline: Timestamp,
-    has_begun: bool,
+    has_seen: bool,
     left: Vec<String>,
     end: End,
 }
@@ -60,14 +63,15 @@ impl<'a, Q: FailedQueue, C: Clock> Walk<'a, Q, C> {
         Self {
             queue,
             clock,
+            begun: clock.now(),
             deadline,
-            has_begun: false,
+            has_seen: false,
             left: Vec::new(),
             end: End::default(),
         }
     }
 
-    /// Some more copies; `None` at the end of the queue or of the time.
+    /// Some more copies, perhaps none; `None` at the end of the queue or of the time.
     ///
     /// # Errors
     ///
@@ -78,11 +82,18 @@ impl<'a, Q: FailedQueue, C: Clock> Walk<'a, Q, C> {
             return Ok(None);
         }
         match self.queue.receive(HIDDEN).await {
+            Ok(copies) if copies.is_empty() => Ok(None),
             Ok(copies) => {
-                self.has_begun = true;
-                Ok((!copies.is_empty()).then_some(copies))
+                self.has_seen = true;
+                let was_there =
+                    |copy: &FailedCopy| copy.enqueued_at.is_none_or(|at| at <= self.begun);
+                let (copies, later): (Vec<_>, Vec<_>) = copies.into_iter().partition(was_there);
+                for copy in later {
+                    self.leave(copy);
+                }
+                Ok(Some(copies))
             }
-            Err(error) if self.has_begun => {
+            Err(error) if self.has_seen => {
                 self.end.again = true;
                 self.end.fault = Some(chain(&error));
                 Ok(None)

@@ -21,6 +21,8 @@ struct MemoryQueue {
     clock: FixedClock,
     /// How long a call takes.
     pace: SignedDuration,
+    /// What is put back fails again at once.
+    fails_again: bool,
     kept: Arc<Mutex<Vec<(FailedCopy, Timestamp)>>>,
     put_back: Arc<Mutex<Vec<PutBack>>>,
 }
@@ -77,7 +79,19 @@ impl FailedQueue for MemoryQueue {
     async fn put_back(&self, body: &str, attributes: &[Attribute]) -> Result<(), QueueError> {
         self.note("put back", "").await?;
         let copy = (body.to_owned(), attributes.to_vec());
-        self.put_back.lock().unwrap().push(copy);
+        let mut put_back = self.put_back.lock().unwrap();
+        put_back.push(copy);
+        if self.fails_again {
+            let now = self.clock.now();
+            let copy = FailedCopy {
+                copy: format!("copy again {}", put_back.len()),
+                receipt: String::new(),
+                body: body.to_owned(),
+                attributes: attributes.to_vec(),
+                enqueued_at: Some(now),
+            };
+            self.kept.lock().unwrap().push((copy, now));
+        }
         Ok(())
     }
 }
@@ -130,6 +144,7 @@ impl World {
             calls: calls.clone(),
             clock: clock.clone(),
             pace: SignedDuration::ZERO,
+            fails_again: false,
             kept: Arc::default(),
             put_back: Arc::default(),
         };
@@ -316,6 +331,17 @@ async fn a_refused_notification_goes_back_unchanged_and_under_its_id() {
     assert_eq!(record.state, State::Waiting { not_before });
     assert_eq!(record.settled, [], "those who were refused are tried again");
     assert_eq!(world.deliver("invoice-1").await, 1);
+}
+
+#[tokio::test]
+async fn what_fails_again_at_once_is_put_back_once() {
+    let mut world = World::new();
+    world.queue.fails_again = true;
+    world.queue.pace = SignedDuration::from_millis(1);
+    world.fails(None, "no notification", Class::InvalidMessage);
+    let answer = world.redrive(r#"{"all":true}"#).await;
+    assert_eq!((answer.put_back.count, answer.end.again), (1, false));
+    assert_eq!(world.visible().len(), 1, "it is there for the next one");
 }
 
 #[tokio::test]
