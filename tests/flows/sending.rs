@@ -226,6 +226,44 @@ async fn kill_at(contoso: &Contoso, mailbox: &str, stage: Stage, subject: &str) 
     contoso.worker_of(connection)?.kill().await
 }
 
+/// A dry run asks the server and sends nothing, and what it would refuse is in the failed queue; the notification itself,
+/// under the same id, then leaves at its time and not before.
+pub(crate) async fn a_dry_run_leaves_the_id_to_the_mail_that_leaves_when_it_is_told_to(
+    contoso: &Contoso,
+) -> Result<()> {
+    let mailbox = "later";
+    connected(contoso, mailbox).await?;
+    let mut dry = letter("asked first and sent later");
+    dry["dry_run"] = json!(true);
+    contoso.enqueue(mailbox, &dry.to_string()).await?;
+    drained(contoso, mailbox, SOON).await?;
+
+    let unknown = "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found";
+    let account = crate::town::address(mailbox);
+    let here = move |moment: &Moment| moment.account.as_deref() == Some(&account);
+    let exchange = contoso.microsoft.exchange();
+    exchange.inject(Fault::reply(Stage::Rcpt, unknown).when(here).once());
+    contoso.enqueue(mailbox, &dry.to_string()).await?;
+    let failed = contoso.take_failed(mailbox, 1, SOON).await?;
+    assert_eq!(failed[0].report["class"], "recipient_refused");
+
+    let seconds = contoso.microsoft.clock().now().as_second() + 8;
+    let send_at = Timestamp::from_second(seconds)?;
+    let mut real = letter("asked first and sent later");
+    real["send_at"] = json!(send_at.to_string());
+    contoso.enqueue(mailbox, &real.to_string()).await?;
+    let received = mails(contoso, "asked first and sent later", 1, SOON).await?;
+    assert_eq!(received.len(), 1);
+    let date = received[0]
+        .parsed()?
+        .date()
+        .context("a mail without a date")?
+        .to_timestamp();
+    assert!(date >= seconds, "{date} is before {seconds}");
+    assert!(received[0].accepted_at >= send_at);
+    Ok(())
+}
+
 /// What arrives while a mailbox is paused waits on its queue, and leaves when it is resumed.
 pub(crate) async fn a_paused_mailbox_keeps_its_mail_until_it_is_resumed(
     contoso: &Contoso,

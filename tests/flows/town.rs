@@ -18,7 +18,7 @@ use crate::households::{self, Servers};
 use crate::{measured, nowhere, secrecy};
 
 /// The mailboxes besides the template's own: each flow that changes one has one to itself.
-pub(crate) const MAILBOXES: [&str; 35] = [
+pub(crate) const MAILBOXES: [&str; 36] = [
     "orders",
     "linked",
     "stranger",
@@ -42,6 +42,7 @@ pub(crate) const MAILBOXES: [&str; 35] = [
     "operated",
     "repaired",
     "consulted",
+    "later",
     BURST,
     OUTAGE,
     "raced",
