@@ -1,7 +1,7 @@
 //! The parts of a message, nested as mail programs expect them:
 //! `mixed(alternative(text, related(html, images)), files)`, without the levels that nothing needs.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use email_encoding::body::base64;
 use lettre::message::{
     Body as Encoded, MessageBuilder, MultiPart, SinglePart,
     header::{ContentDisposition, ContentId, ContentTransferEncoding, ContentType},
@@ -113,26 +113,13 @@ fn file(attachment: &Attachment) -> Result<SinglePart, ComposeError> {
         builder = builder.header(ContentId::from(format!("<{}>", id.as_str())));
     }
     // Encoded here and not by lettre, which would want a copy of the file to keep.
-    let body = Encoded::dangerous_pre_encoded(
-        base64_lines(&attachment.content),
-        ContentTransferEncoding::Base64,
-    );
+    // 57 octets make a line of 76 characters (RFC 2045 §6.8) and its CRLF.
+    let mut lines = String::with_capacity(attachment.content.len().div_ceil(57) * 78);
+    base64::encode(&attachment.content, &mut lines).map_err(ComposeError::unbuilt)?;
+    let body = Encoded::dangerous_pre_encoded(lines.into_bytes(), ContentTransferEncoding::Base64);
     Ok(builder.body(body))
 }
 
 fn content_type(text: &str) -> Result<ContentType, ComposeError> {
     ContentType::parse(text).map_err(ComposeError::unbuilt)
-}
-
-/// Encodes a file in lines of 76 characters (RFC 2045 §6.8), the last without its CRLF.
-fn base64_lines(content: &[u8]) -> Vec<u8> {
-    const LINE: usize = 57;
-    let mut lines = String::with_capacity(content.len().div_ceil(LINE) * (LINE / 3 * 4 + 2));
-    for chunk in content.chunks(LINE) {
-        if !lines.is_empty() {
-            lines.push_str("\r\n");
-        }
-        STANDARD.encode_string(chunk, &mut lines);
-    }
-    lines.into_bytes()
 }

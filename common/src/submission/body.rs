@@ -1,6 +1,7 @@
 //! A message as it goes on the wire.
 
-use std::borrow::Cow;
+use memchr::{memchr_iter, memchr2, memmem};
+use std::{borrow::Cow, iter};
 
 /// A message whose every line ends in CRLF and which holds no other CR or LF.
 ///
@@ -49,25 +50,29 @@ impl<'a> Body<'a> {
 
     /// The message's octets in pieces, as DATA carries them: with dots doubled, without the final dot.
     pub(super) fn dotted(&self) -> impl Iterator<Item = &[u8]> {
-        let lines = self.octets.split_inclusive(|&b| b == b'\n');
-        let stuffed = lines.flat_map(|line| {
-            let dot: &[u8] = if line.starts_with(b".") { b"." } else { b"" };
-            [dot, line]
-        });
-        stuffed.chain([self.tail])
+        // A piece ends with the dot that the next begins with.
+        let starts = iter::once(0).chain(self.leading_dots());
+        let ends = self.leading_dots().map(|dot| dot + 1);
+        starts
+            .zip(ends.chain([self.octets.len()]))
+            .map(|(start, end)| &self.octets[start..end])
+            .chain([self.tail])
+    }
+
+    /// Where lines begin with a dot.
+    fn leading_dots(&self) -> impl Iterator<Item = usize> {
+        let first = self.octets.starts_with(b".").then_some(0);
+        let further = memmem::find_iter(&self.octets, b"\n.").map(|end| end + 1);
+        first.into_iter().chain(further)
     }
 }
 
 /// Whether CR and LF come as CRLF only.
 fn is_canonical(message: &[u8]) -> bool {
-    let mut previous = 0;
-    for &octet in message {
-        if (octet == b'\n') != (previous == b'\r') {
-            return false;
-        }
-        previous = octet;
-    }
-    previous != b'\r'
+    let follows_cr = |lf: usize| message[..lf].ends_with(b"\r");
+    let count = |octet| memchr_iter(octet, message).count();
+    // No CR is left over when each LF has its own and there are as many.
+    memchr_iter(b'\n', message).all(follows_cr) && count(b'\r') == count(b'\n')
 }
 
 /// Makes CRLF of every CRLF, CR and LF.
@@ -80,7 +85,7 @@ fn canonical(message: &[u8]) -> Vec<u8> {
     let pairs = message.windows(2).filter(|pair| pair == b"\r\n").count();
     let mut octets = Vec::with_capacity(message.len() + breaks - 2 * pairs);
     let mut rest = message;
-    while let Some(at) = rest.iter().position(|b| matches!(b, b'\r' | b'\n')) {
+    while let Some(at) = memchr2(b'\r', b'\n', rest) {
         octets.extend_from_slice(&rest[..at]);
         octets.extend_from_slice(b"\r\n");
         rest = &rest[at..];

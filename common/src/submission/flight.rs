@@ -13,6 +13,7 @@ use tokio::{
 
 /// How much is written at once. Four TLS records fit.
 const CHUNK: usize = 64 * 1024;
+
 /// What one flight carries. It has no `Debug`, because the token travels in one.
 pub(super) struct Flight<'a> {
     commands: String,

@@ -137,8 +137,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Sends a flight and hands each of its replies, in order, to `take`.
     ///
-    /// Nothing is written once the deadline has passed. `take` answers whether to read on. When it ends the flight early the rest is not written, and the
-    /// connection is of no further use.
+    /// Nothing is written once the deadline has passed. `take` answers whether to read on. When it ends the flight
+    /// early the rest is not written, and the connection is of no further use.
     pub(super) async fn exchange(
         &mut self,
         flight: &Flight<'_>,
