@@ -287,7 +287,7 @@ impl Stack {
         &self.witness
     }
 
-    /// What a function has logged, line by line, in the order of its invocations.
+    /// All that a function has logged, line by line, in the order of its invocations.
     ///
     /// # Errors
     ///
@@ -295,26 +295,28 @@ impl Stack {
     pub async fn logs(&self, function: &str) -> anyhow::Result<Vec<String>> {
         let mut request =
             json!({ "logGroupName": format!("/aws/lambda/{}", self.function(function)) });
-        let mut lines = Vec::new();
+        let (mut lines, mut seen) = (Vec::new(), BTreeSet::new());
         loop {
             let page = self
                 .ministack
                 .json("logs", "Logs_20140328.FilterLogEvents", &request)
                 .await?;
-            let events = page
-                .get("events")
-                .and_then(Value::as_array)
-                .map(Vec::as_slice)
-                .unwrap_or_default();
-            lines.extend(
-                events
-                    .iter()
-                    .filter_map(|event| Some(event.get("message")?.as_str()?.to_owned())),
-            );
-            match page.get("nextToken").and_then(Value::as_str) {
-                Some(next) if !events.is_empty() => request["nextToken"] = json!(next),
-                Some(_) | None => return Ok(lines),
+            let events = page["events"].as_array().map(Vec::as_slice);
+            let events = events.unwrap_or_default();
+            let before = lines.len();
+            for event in events {
+                if let (Some(id), Some(line)) =
+                    (event["eventId"].as_str(), event["message"].as_str())
+                    && seen.insert(id.to_owned())
+                {
+                    lines.push(line.to_owned());
+                }
             }
+            if lines.len() == before {
+                return Ok(lines);
+            }
+            // A page is ten thousand lines at the most, and the local stack gives no token for the next one.
+            request["startTime"] = events.last().map(|event| event["timestamp"].clone()).into();
         }
     }
 

@@ -22,8 +22,8 @@ pub(super) struct Work {
 impl Work {
     /// Reads it from the log, as soon as that tells of `messages`: the queue is empty a moment before the log is written.
     pub(super) async fn of(contoso: &Contoso, mailbox: &str, messages: usize) -> Result<Self> {
-        let mut rounds = interval(Duration::from_secs(1));
-        for _ in 0..30 {
+        let mut rounds = interval(Duration::from_secs(5));
+        for _ in 0..6 {
             rounds.tick().await;
             let work = Self::told(&contoso.stack.logs("send-email").await?, mailbox);
             if work.receives.len() >= messages {
