@@ -201,7 +201,7 @@ impl<'a> Check<'a> {
 
     fn broken(&mut self, step: &str, took: Duration, failure: &Failure) -> Stopped {
         let class = failure.diagnosis().class;
-        self.failed(step, took, failure.to_string(), class)
+        self.failed(step, took, chain(failure), class)
     }
 
     /// Asks the server for one sender, with the mailbox itself as recipient.
@@ -242,7 +242,7 @@ impl<'a> Check<'a> {
                 self.note(
                     &step,
                     started.elapsed(),
-                    failure.to_string(),
+                    chain(&failure),
                     Some(class.remedy(&about)),
                 );
             }
@@ -284,3 +284,6 @@ impl<'a> Check<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
