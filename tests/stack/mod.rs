@@ -287,37 +287,43 @@ impl Stack {
         &self.witness
     }
 
-    /// All that a function has logged, line by line, in the order of its invocations.
+    /// All that a function has logged, line by line; the lines of an invocation stand together.
     ///
     /// # Errors
     ///
-    /// Fails when the log group does not exist.
+    /// Fails when the log group does not exist, or when invocations have logged more than can be read at once.
     pub async fn logs(&self, function: &str) -> anyhow::Result<Vec<String>> {
-        let mut request =
-            json!({ "logGroupName": format!("/aws/lambda/{}", self.function(function)) });
-        let (mut lines, mut seen) = (Vec::new(), BTreeSet::new());
+        /// What the local stack gives of a log at once, without a token for the rest.
+        const MOST: usize = 10_000;
+        let group = format!("/aws/lambda/{}", self.function(function));
+        // Each invocation has a stream to itself. In this order new ones come behind those that were seen.
+        let mut streams = json!({ "logGroupName": group, "orderBy": "LastEventTime", "limit": 10 });
+        let mut lines = Vec::new();
         loop {
-            let page = self
-                .ministack
-                .json("logs", "Logs_20140328.FilterLogEvents", &request)
-                .await?;
-            let events = page["events"].as_array().map(Vec::as_slice);
-            let events = events.unwrap_or_default();
-            let before = lines.len();
-            for event in events {
-                if let (Some(id), Some(line)) =
-                    (event["eventId"].as_str(), event["message"].as_str())
-                    && seen.insert(id.to_owned())
-                {
-                    lines.push(line.to_owned());
-                }
+            let page = self.log("DescribeLogStreams", &streams).await?;
+            let found = page["logStreams"].as_array().map_or(&[][..], Vec::as_slice);
+            let names: Vec<_> = found
+                .iter()
+                .map(|stream| &stream["logStreamName"])
+                .collect();
+            if !names.is_empty() {
+                let request = json!({ "logGroupName": group, "logStreamNames": names });
+                let read = self.log("FilterLogEvents", &request).await?;
+                let events = read["events"].as_array().map_or(&[][..], Vec::as_slice);
+                ensure!(events.len() < MOST, "{function} logs too much to be read");
+                let texts = events.iter().filter_map(|event| event["message"].as_str());
+                lines.extend(texts.map(str::to_owned));
             }
-            if lines.len() == before {
-                return Ok(lines);
+            match page["nextToken"].as_str() {
+                Some(next) => streams["nextToken"] = json!(next),
+                None => return Ok(lines),
             }
-            // A page is ten thousand lines at the most, and the local stack gives no token for the next one.
-            request["startTime"] = events.last().map(|event| event["timestamp"].clone()).into();
         }
+    }
+
+    async fn log(&self, operation: &str, request: &Value) -> anyhow::Result<Value> {
+        let operation = format!("Logs_20140328.{operation}");
+        self.ministack.json("logs", &operation, request).await
     }
 
     /// The processes that serve a function now.
