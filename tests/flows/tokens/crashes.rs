@@ -1,12 +1,14 @@
 //! Functions that are killed at a step between the provider's answer and the stored tokens.
 
-use anyhow::{Context, Result};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
 use tests::contoso::Contoso;
 use tests::stack::{Ambush, Moment};
 
 use super::{is_whole, renew, secret, version};
+use crate::connected;
 use crate::town::address;
-use crate::{SOON, connected};
 
 /// The steps at which a function can die that stores tokens: the operation, on which secret, before or after it is done.
 /// The grant is current once its label has moved.
@@ -24,6 +26,8 @@ const WITHOUT_A_GRANT: usize = 2;
 /// How often a piece of work is begun. A visit of the schedule that has stored newer tokens meanwhile leaves nothing to
 /// do, and nothing to be killed at.
 const BEGINNINGS: usize = 5;
+/// How much later than of the end of its work one may hear of the kill.
+const A_MOMENT: Duration = Duration::from_secs(5);
 
 /// Lets a function do its work, and kills it at a step.
 async fn killed_at<T>(
@@ -33,7 +37,7 @@ async fn killed_at<T>(
     (operation, kind, moment): (&'static str, &str, Moment),
     work: impl AsyncFn() -> Result<T>,
 ) -> Result<()> {
-    let killed = contoso.stack.ambush(Ambush {
+    let mut killed = contoso.stack.ambush(Ambush {
         function: contoso.stack.function(function),
         operation,
         about: secret(contoso, mailbox, kind),
@@ -41,15 +45,12 @@ async fn killed_at<T>(
     });
     for _ in 0..BEGINNINGS {
         // Nobody hears how work ends that is killed.
-        if work().await.is_err() {
-            break;
+        drop(work().await);
+        if let Ok(Ok(())) = tokio::time::timeout(A_MOMENT, &mut killed).await {
+            return Ok(());
         }
     }
-    let killed = tokio::time::timeout(SOON, killed).await;
-    killed
-        .ok()
-        .and_then(Result::ok)
-        .with_context(|| format!("{function} was not killed {moment:?} {operation} of {kind}"))
+    bail!("{function} was not killed {moment:?} {operation} of {kind}")
 }
 
 /// Whatever became of the renewed tokens, the grant is the same, and the next renewal continues it.
