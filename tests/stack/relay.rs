@@ -29,7 +29,7 @@ use self::call::{Call, failure, throttling};
 use self::storm::Fate;
 use super::front::Serving;
 use super::passage::Passage;
-use super::workers;
+use super::workers::{self, Worker};
 
 pub use self::ambush::{Ambush, Moment};
 pub use self::storm::Storm;
@@ -180,11 +180,13 @@ impl Weather {
         hears
     }
 
-    /// The ambush that a call runs into. It is over then.
-    fn sprung(&self, call: &Call) -> Option<Laid> {
+    /// The ambush that a call runs into; `makes_it` says whether a function makes the call. It is over then.
+    fn sprung(&self, call: &Call, makes_it: impl Fn(&str) -> bool) -> Option<Laid> {
         let ambushes = &mut self.sky().ambushes;
         ambushes.retain(|laid| !laid.killed.is_closed());
-        let at = ambushes.iter().position(|laid| laid.ambush.awaits(call))?;
+        let at = ambushes
+            .iter()
+            .position(|laid| laid.ambush.awaits(call) && makes_it(&laid.ambush.function))?;
         Some(ambushes.swap_remove(at))
     }
 
@@ -227,7 +229,11 @@ impl Clerk {
         let target = target.and_then(|target| target.to_str().ok());
         let target = target.unwrap_or_default().to_owned();
         let call = Call::read(&target, &body);
-        let (fate, mortal) = match call.as_ref().and_then(|call| self.weather.sprung(call)) {
+        let makes_it = |function: &str| self.worker(function).is_some();
+        let sprung = call
+            .as_ref()
+            .and_then(|call| self.weather.sprung(call, makes_it));
+        let (fate, mortal) = match sprung {
             Some(Laid { ambush, killed }) => {
                 (ambush.fate(), (Arc::from(ambush.function), Some(killed)))
             }
@@ -257,6 +263,12 @@ impl Clerk {
         }
     }
 
+    /// The worker of a function that makes the call, if it is one of that function.
+    fn worker(&self, function: &str) -> Option<Worker> {
+        let workers = workers::of(function, self.passage.ministack());
+        workers.into_iter().find(|worker| worker.holds(self.peer))
+    }
+
     async fn pass(&self, request: Request) -> Result<Response, Unanswered> {
         let answer = self.passage.pass(None, request).await;
         answer.map_err(|_| Unanswered)
@@ -265,8 +277,7 @@ impl Clerk {
     /// Kills the worker that made the call; answers whether it was one of the mortal function, and still alive. Whoever
     /// waits for that hears of it.
     async fn kill(&self, (function, killed): Mortal) -> bool {
-        let workers = workers::of(&function, self.passage.ministack());
-        let Some(worker) = workers.into_iter().find(|worker| worker.holds(self.peer)) else {
+        let Some(worker) = self.worker(&function) else {
             return false;
         };
         let weather = self.weather.clone();
@@ -329,7 +340,9 @@ mod tests {
                 target: format!("secretsmanager.{operation}"),
                 about: format!("pillarbox/mailboxes/billing/{secret}"),
             };
-            weather.sprung(&call).map(|laid| laid.ambush.fate())
+            weather
+                .sprung(&call, |_| true)
+                .map(|laid| laid.ambush.fate())
         };
         let waiting = weather.ambush(ambush());
         weather.calm();

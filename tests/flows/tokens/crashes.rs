@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use tests::contoso::Contoso;
 use tests::stack::{Ambush, Moment};
 
@@ -46,8 +46,8 @@ async fn killed_at<T>(
     for _ in 0..BEGINNINGS {
         // Nobody hears how work ends that is killed.
         drop(work().await);
-        if let Ok(Ok(())) = tokio::time::timeout(A_MOMENT, &mut killed).await {
-            return Ok(());
+        if let Ok(heard) = tokio::time::timeout(A_MOMENT, &mut killed).await {
+            return heard.context("the worker had gone before it was killed");
         }
     }
     bail!("{function} was not killed {moment:?} {operation} of {kind}")
