@@ -31,7 +31,7 @@ use crate::microsoft::Authority;
 use crate::stack::{Supervised, Supervision};
 
 /// How long a page may take to show what it is expected to.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// How often it is looked.
 const INTERVAL: Duration = Duration::from_millis(100);
 

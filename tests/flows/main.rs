@@ -33,18 +33,28 @@ use tests::contoso::Contoso;
 use tests::node::{self, Node};
 use tests::required::is_required;
 use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
 
 use crate::town::Town;
 
-/// Every flow by its name, which is what it promises; counted as ignored where the machine lacks what it needs.
+/// How many flows at a time drive a browser. A page waits for its browser, and the browsers for the cores.
+const BROWSERS: usize = 3;
+
+/// Every flow by its name, which is what it promises; counted as ignored where the machine lacks what it needs. Each
+/// waits for a turn.
 macro_rules! flows {
-    ($town:ident, $runtime:ident, $lack:expr, [$($($module:ident)::+),* $(,)?]) => {
+    ($town:ident, $runtime:ident, $turns:ident, $lack:expr, [$($($module:ident)::+),* $(,)?]) => {
         vec![$({
             let (town, runtime) = (Arc::clone(&$town), Arc::clone(&$runtime));
+            let turns = Arc::clone(&$turns);
             let lacks: Option<&str> = $lack;
             let name = stringify!($($module)::+).replace(' ', "");
             let flow = move || {
-                let flow = async { $($module)::+(town.contoso().await?).await };
+                let flow = async {
+                    let contoso = town.contoso().await?;
+                    let _turn = turns.acquire().await?;
+                    $($module)::+(contoso).await
+                };
                 let outcome: Result<()> = runtime.block_on(flow);
                 outcome.map_err(|error| Failed::from(format!("{error:?}")))
             };
@@ -57,9 +67,12 @@ fn main() -> Result<()> {
     let mut arguments = Arguments::from_args();
     let town = Arc::new(Town::default());
     let runtime = Arc::new(Runtime::new()?);
+    let any = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
+    let browsers = Arc::new(Semaphore::new(BROWSERS));
     let mut flows = flows!(
         town,
         runtime,
+        any,
         None,
         [
             accounts::a_user_name_other_than_the_address,
@@ -108,6 +121,7 @@ fn main() -> Result<()> {
     flows.extend(flows!(
         town,
         runtime,
+        browsers,
         lack.as_deref(),
         [
             browser::connecting::a_person_connects_by_keyboard_after_a_scanner_opened_the_link,
@@ -125,6 +139,7 @@ fn main() -> Result<()> {
     flows.extend(flows!(
         town,
         runtime,
+        browsers,
         lack.as_deref(),
         [browser::connecting::a_person_connects_in_firefox]
     ));
@@ -139,6 +154,7 @@ fn main() -> Result<()> {
     flows.extend(flows!(
         town,
         runtime,
+        any,
         lack,
         [elsewhere::a_server_of_somebody_else_s_grants_and_renews]
     ));
