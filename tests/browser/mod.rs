@@ -10,7 +10,6 @@ mod accessibility;
 mod installed;
 mod sight;
 
-use std::io;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -32,6 +31,9 @@ use crate::stack::{Supervised, Supervision};
 
 /// How long a page may take to show what it is expected to.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How often a driver is started. Chromium's takes one port in two families of addresses, and ends where somebody else has
+/// it in one of them.
+const STARTS: usize = 5;
 /// How often it is looked.
 const INTERVAL: Duration = Duration::from_millis(100);
 
@@ -52,15 +54,7 @@ impl Browser {
     /// When the driver or the browser does not start.
     pub async fn open(installed: &Installed, authority: &Authority) -> Result<Self> {
         let profile = tempfile::tempdir()?;
-        let mut process = Supervision::new(Path::new("python3"), &installed.driver)
-            .configure(|command| {
-                command.arg("--port=0");
-                // Firefox refuses to run as root in somebody else's home.
-                command.env("HOME", profile.path());
-            })
-            .spawn(Stdio::piped(), Stdio::null())?;
-        let output = process.output().context("the driver has no output")?;
-        let port = port(BufReader::new(output)).await?;
+        let (process, port) = driver(installed, profile.path()).await?;
         let capabilities = match installed.kind {
             Kind::Chromium => chromium(installed, authority, profile.path()),
             Kind::Firefox => firefox(installed),
@@ -272,8 +266,26 @@ impl Browser {
     }
 }
 
-/// The port that a driver says it listens on.
-async fn port(mut output: BufReader<ChildStdout>) -> Result<u16> {
+/// Starts a driver, and tells the port that it listens on.
+async fn driver(installed: &Installed, home: &Path) -> Result<(Supervised, u16)> {
+    for _ in 0..STARTS {
+        let mut process = Supervision::new(Path::new("python3"), &installed.driver)
+            .configure(|command| {
+                command.arg("--port=0");
+                // Firefox refuses to run as root in somebody else's home.
+                command.env("HOME", home);
+            })
+            .spawn(Stdio::piped(), Stdio::null())?;
+        let output = process.output().context("the driver has no output")?;
+        if let Some(port) = port(BufReader::new(output)).await? {
+            return Ok((process, port));
+        }
+    }
+    bail!("the driver ended {STARTS} times before it listened")
+}
+
+/// The port that a driver says it listens on; none when it ends without.
+async fn port(mut output: BufReader<ChildStdout>) -> Result<Option<u16>> {
     let mut line = String::new();
     while output.read_line(&mut line).await? > 0 {
         // "ChromeDriver was started successfully on port 4444." and "Listening on 127.0.0.1:4444".
@@ -285,11 +297,11 @@ async fn port(mut output: BufReader<ChildStdout>) -> Result<u16> {
             let port = digits.parse()?;
             // Nobody reads what else it says, and it must not stop at a pipe that nobody empties.
             tokio::spawn(async move { tokio::io::copy(&mut output, &mut tokio::io::sink()).await });
-            return Ok(port);
+            return Ok(Some(port));
         }
         line.clear();
     }
-    Err(io::Error::from(io::ErrorKind::UnexpectedEof)).context("the driver ended at once")
+    Ok(None)
 }
 
 fn chromium(installed: &Installed, authority: &Authority, profile: &Path) -> Capabilities {
