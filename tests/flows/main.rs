@@ -182,8 +182,8 @@ fn lack(kind: Kind) -> Option<String> {
     Some(lack)
 }
 
-/// The most time that a flow gives to what happens at once, on a machine that has much else to do.
-const SOON: std::time::Duration = std::time::Duration::from_secs(120);
+/// The time that a flow gives to what happens at once.
+const SOON: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Connects a mailbox by the consent of its own account, and waits until it sends.
 async fn connected(contoso: &Contoso, mailbox: &str) -> Result<()> {
