@@ -30,7 +30,7 @@ use crate::microsoft::Authority;
 use crate::stack::{Supervised, Supervision};
 
 /// How long a page may take to show what it is expected to.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(40);
 /// How often a driver is started. Chromium's takes one port in two families of addresses, and ends where somebody else has
 /// it in one of them.
 const STARTS: usize = 5;
