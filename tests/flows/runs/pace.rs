@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use common::pace::Limit;
 use serde_json::json;
 use tests::contoso::Contoso;
-use tests::microsoft::exchange::{Effect, Fault, Stage};
+use tests::microsoft::exchange::{Connection, Effect, Fault, Stage};
 use tokio::time::Instant;
 
 use super::work::Work;
@@ -64,6 +64,29 @@ pub(crate) async fn the_end_of_an_outage_keeps_to_the_limit_and_costs_few_receiv
     outage.send_replace(false);
     // While it lasts a message is received about twice a minute at first, and later less often.
     run.end(RECEIVES + 2 * length.as_secs().div_ceil(60)).await
+}
+
+/// The connections of the account that were open beside more than one other, for whoever has to find out why.
+fn crowded(connections: &[Connection], upn: &str) -> Vec<Connection> {
+    let is_of_it = |connection: &&Connection| connection.account.as_deref() == Some(upn);
+    let connections: Vec<_> = connections.iter().filter(is_of_it).collect();
+    let overlap = |one: &Connection, other: &Connection| {
+        let begins_before_the_end_of = |one: &Connection, other: &Connection| {
+            other.closed_at.is_none_or(|closed| one.opened_at < closed)
+        };
+        begins_before_the_end_of(one, other) && begins_before_the_end_of(other, one)
+    };
+    connections
+        .iter()
+        .filter(|one| {
+            connections
+                .iter()
+                .filter(|other| overlap(one, other))
+                .count()
+                > CONNECTIONS
+        })
+        .map(|&connection| connection.clone())
+        .collect()
 }
 
 /// A run of one mailbox.
@@ -132,7 +155,11 @@ impl<'a> Run<'a> {
         assert_eq!(arrived.len(), LETTERS, "each once");
         assert_eq!(arrived.iter().collect::<BTreeSet<_>>().len(), LETTERS);
         assert!(in_a_window <= most, "{in_a_window} in a window");
-        assert!(connections <= CONNECTIONS, "{connections} connections");
+        assert!(
+            connections <= CONNECTIONS,
+            "{connections} connections at a time: {:#?}",
+            crowded(&exchange.connections(), upn)
+        );
         assert_eq!(
             work.receives.len(),
             LETTERS,

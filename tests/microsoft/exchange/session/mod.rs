@@ -150,6 +150,7 @@ impl Session {
             }
             Ok(Request::Quit) => {
                 if self.as_usual(Stage::Quit, octets).await? {
+                    self.leave();
                     self.say(words::GOODBYE);
                 }
                 Err(End::Close)
@@ -185,6 +186,14 @@ impl Session {
                 self.say(words::BAD_ARGUMENTS);
                 Ok(())
             }
+        }
+    }
+
+    /// The mailbox has one connection fewer from the goodbye on, which a client may take for the end (RFC 5321 §4.1.1.10),
+    /// and not only from when we have seen the client go.
+    fn leave(&self) {
+        if let Some(account) = &self.account {
+            lock(&self.shared.usage).closed(account, self.number);
         }
     }
 
