@@ -1,8 +1,9 @@
 //! E-mail addresses, as strict as a business mail system may be.
 //!
-//! An [`EmailAddress`] is `local@domain` in ASCII: a local part made of atoms and dots (RFC 5321 §4.1.2 `Dot-string`)
-//! and a domain of at least two labels. International domains are accepted and kept as A-labels (`xn--…`), so that an
-//! address never needs SMTPUTF8. Quoted local parts, address literals, single-label hosts and IP addresses are refused.
+//! An [`EmailAddress`] is `local@domain`: a local part made of atoms and dots (RFC 5321 §4.1.2 `Dot-string`) and a domain of
+//! at least two labels. International domains are accepted and kept as A-labels (`xn--…`), so that an address needs
+//! SMTPUTF8 only for a local part outside ASCII, and that is accepted only from who asks for it ([`LocalParts`]). Quoted
+//! local parts, address literals, single-label hosts and IP addresses are refused.
 //!
 //! The spelling is kept as it came; comparing without case is asked for by name. No error quotes the value, and
 //! `Debug` shows it masked: an address is personal data. Whether a domain exists is left to the mail system.
@@ -22,6 +23,16 @@ const MAX_LOCAL: usize = 64;
 pub struct EmailAddress {
     text: String,
     at: usize,
+}
+
+/// Which local parts an address may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LocalParts {
+    /// Those in ASCII, which every server takes.
+    #[default]
+    Ascii,
+    /// Those in UTF-8 too (RFC 6531 §3.3), which a server takes that offers SMTPUTF8.
+    Utf8,
 }
 
 /// A domain of e-mail addresses, in lower case and A-labels.
@@ -53,7 +64,7 @@ pub enum AddressError {
     #[error("has a local part that is not made of letters, digits, dots and !#$%&'*+-/=?^_`{{|}}~")]
     LocalPart,
     /// The local part is too long.
-    #[error("has a local part of more than 64 characters")]
+    #[error("has a local part of more than 64 octets")]
     LongLocalPart,
     /// The domain is not one of the DNS.
     #[error("has a domain that is not a name like example.com")]
@@ -65,23 +76,32 @@ pub enum AddressError {
     #[error("has a domain without a dot; a full name like example.com is needed")]
     SingleLabel,
     /// The address is too long as a whole.
-    #[error("has more than 254 characters")]
+    #[error("has more than 254 octets")]
     Long,
 }
 
 impl EmailAddress {
-    /// Reads `local@domain`, turning an international domain into A-labels.
+    /// Reads `local@domain` in ASCII, turning an international domain into A-labels.
     ///
     /// # Errors
     ///
     /// When the text is anything but one bare address, see [`AddressError`]. A display name is not part of it.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
+        Self::parse_with(text, LocalParts::Ascii)
+    }
+
+    /// Reads `local@domain` with a local part of these.
+    ///
+    /// # Errors
+    ///
+    /// When the text is anything but one such address, see [`AddressError`].
+    pub fn parse_with(text: &str, local_parts: LocalParts) -> Result<Self, AddressError> {
         refuse_invisible(text)?;
         let (local, domain) = text.split_once('@').ok_or(AddressError::MissingAt)?;
         if domain.contains('@') {
             return Err(AddressError::SecondAt);
         }
-        check_local(local)?;
+        check_local(local, local_parts)?;
         let ascii = to_a_labels(domain)?;
         let domain = if domain.is_ascii() { domain } else { &ascii };
         if local.len() + 1 + domain.len() > MAX_ADDRESS {
@@ -167,9 +187,9 @@ pub(crate) fn is_invisible(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-fn check_local(local: &str) -> Result<(), AddressError> {
+fn check_local(local: &str, local_parts: LocalParts) -> Result<(), AddressError> {
     let is_atom = |atom: &str| !atom.is_empty() && atom.bytes().all(is_atext);
-    if !local.is_ascii() {
+    if local_parts == LocalParts::Ascii && !local.is_ascii() {
         Err(AddressError::InternationalLocalPart)
     } else if !local.split('.').all(is_atom) {
         Err(AddressError::LocalPart)
@@ -180,9 +200,9 @@ fn check_local(local: &str) -> Result<(), AddressError> {
     }
 }
 
-/// `atext` of RFC 5322 §3.2.3.
+/// `atext` of RFC 5322 §3.2.3, and an octet of a character outside ASCII (RFC 6532 §3.2).
 fn is_atext(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
+    byte.is_ascii_alphanumeric() || !byte.is_ascii() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
 }
 
 /// Checks a domain and returns it in lower case and A-labels.
@@ -344,6 +364,32 @@ mod tests {
     }
 
     #[test]
+    fn local_parts_outside_ascii_are_taken_from_who_asks_for_them() {
+        let read = |text: &str| EmailAddress::parse_with(text, LocalParts::Utf8);
+        for text in [
+            "jürgen@exämple.com",
+            "山田.太郎@example.com",
+            "a🎡@example.com",
+        ] {
+            let address = read(text).unwrap();
+            assert_eq!(address.local_part(), text.split('@').next().unwrap());
+            assert!(address.domain().is_ascii());
+        }
+        let long = "ü".repeat(33) + "@example.com";
+        for (text, because) in [
+            ("ü..b@example.com", AddressError::LocalPart),
+            ("ü,b@example.com", AddressError::LocalPart),
+            ("\"ü\"@example.com", AddressError::LocalPart),
+            ("ü\u{3000}b@example.com", AddressError::Space),
+            ("ü\u{202e}b@example.com", AddressError::Control),
+            ("ü\u{85}b@example.com", AddressError::Control),
+            (long.as_str(), AddressError::LongLocalPart),
+        ] {
+            assert_eq!(read(text), Err(because), "{text:?}");
+        }
+    }
+
+    #[test]
     fn comparing_disregards_case_only_where_asked() {
         let [lower, upper] =
             ["anna@example.com", "Anna@Example.com"].map(|text| EmailAddress::parse(text).unwrap());
@@ -382,6 +428,10 @@ mod tests {
             if let Ok(address) = EmailAddress::parse(&text) {
                 prop_assert!(address.as_str().is_ascii());
                 prop_assert_eq!(EmailAddress::parse(address.as_str()), Ok(address));
+            }
+            if let Ok(address) = EmailAddress::parse_with(&text, LocalParts::Utf8) {
+                prop_assert_eq!(EmailAddress::parse(&text).is_ok(), address.as_str().is_ascii());
+                prop_assert_eq!(EmailAddress::parse_with(address.as_str(), LocalParts::Utf8), Ok(address));
             }
         }
 

@@ -45,7 +45,11 @@ fn one_of(values: Value) -> BoxedStrategy<Value> {
 
 /// Values that are what their fields want.
 fn good() -> impl Strategy<Value = (&'static str, Value)> {
-    let address = || text("[a-z]{1,3}([.+][a-z]{1,2})?@([a-z0-9é]{1,3}-?[a-z]\\.){1,2}[a-z]{2}");
+    let address = || {
+        text(
+            "([a-z]{1,3}([.+][a-z]{1,2})?|[a-zé]{1,2}(\\.[é🎡-])?)@([a-z0-9é]{1,3}-?[a-z]\\.){1,2}[a-z]{2}",
+        )
+    };
     let named = || {
         (text("[ -~é]{0,6}[a-z]"), address())
             .prop_map(|(name, email)| json!({"name": name, "email": email}))
@@ -118,6 +122,7 @@ fn good() -> impl Strategy<Value = (&'static str, Value)> {
             .prop_map(|value| ("send_at", value)),
         one_of(json!([null, "hold", "retry"])).prop_map(|value| ("on_unknown", value)),
         one_of(json!([null, true, false])).prop_map(|value| ("dry_run", value)),
+        one_of(json!([null, true, true, false])).prop_map(|value| ("smtputf8", value)),
     ]
 }
 
@@ -148,6 +153,7 @@ fn odd() -> impl Strategy<Value = (&'static str, Value)> {
         "expires_at",
         "on_unknown",
         "dry_run",
+        "smtputf8",
         "template",
         "raw",
         "replyTo",
@@ -159,7 +165,7 @@ fn odd() -> impl Strategy<Value = (&'static str, Value)> {
     );
     let address = || {
         text(
-            "[ab\"<>@. ,;\\\\\u{e9}\u{202e}-]{0,7}(@[ab.é0-9<> -]{0,6}(\\.[0-9a-c]{1,2})?[> ]{0,2})?",
+            "[ab\"<>@. ,;\\\\\u{e9}\u{a0}\u{85}\u{202e}-]{0,7}(@[ab.é0-9<> -]{0,6}(\\.[0-9a-c]{1,2})?[> ]{0,2})?",
         )
     };
     let id = || text("[<> ]{0,2}[ab@é]{0,4}@?[ab<> ]{0,4}");

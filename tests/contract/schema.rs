@@ -126,6 +126,8 @@ fn both_know_how_long_is_too_long() {
             json!(format!("{}@{}com", long("x", 51), long("abcdefghi.", 20))),
             false,
         ),
+        ("smtputf8", json!(true), true),
+        ("smtputf8", json!(1), false),
         ("message_id", json!(format!("{}@b", long("x", 898))), true),
         ("message_id", json!(format!("{}@b", long("x", 899))), false),
         ("references", json!(vec!["a@b"; 100]), true),

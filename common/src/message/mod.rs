@@ -3,7 +3,8 @@
 //! [`compose`] is a pure function. The same notification, policy and [`MessageIdentity`] give the same bytes, so a repeat
 //! after a crash is the same message to whoever compares. What comes out of a letter is RFC 5322 and MIME in 7-bit octets:
 //! no line over 998 of them, no CR or LF but in pairs, no header that nobody asked for, so it needs neither 8BITMIME nor
-//! SMTPUTF8. A raw message leaves as it came, and may need 8BITMIME. Bcc is in the envelope alone.
+//! SMTPUTF8; but an address with a local part in UTF-8, where the notification has let it in, stands in its header as it is
+//! (RFC 6532). A raw message leaves as it came, and may need both. Bcc is in the envelope alone.
 //!
 //! lettre writes the message. What it does not guard against (facts about its headers, line ends and address parser) is
 //! guarded here and by the types of [`crate::notification`]. Handing the message over is left to the submission.

@@ -84,7 +84,7 @@ impl SenderPolicy {
         let recipients: Vec<_> = notification
             .recipients()
             .map(|party| &party.email)
-            .filter(|email| seen.insert(email.as_str().to_ascii_lowercase()))
+            .filter(|email| seen.insert(email.as_str().to_lowercase()))
             .collect();
         self.check_recipients(&recipients)?;
         Ok(Paths { sender, recipients })

@@ -1,22 +1,23 @@
 //! Addresses as the header of a message lists them (RFC 5322 §3.4): of raw messages, and of the bodies of other vendors.
 //!
 //! The library reads whatever it is given. So that no two readers see different people in one line, the line has to have
-//! as many `@` outside of names as addresses were found, and each of these has to be one by [`EmailAddress`].
+//! as many `@` outside of names as addresses were found, and each of these has to be one by
+//! [`EmailAddress`](crate::address::EmailAddress).
 
 use mail_parser::{Address, MessageParser};
 
 use super::{
     fault::Problem,
-    party::{DisplayName, Party},
+    party::{DisplayName, Party, bare_address},
 };
-use crate::address::{EmailAddress, is_invisible};
+use crate::address::{LocalParts, is_invisible};
 
 /// Reads addresses that stand in one line, separated by commas, names decoded.
 ///
 /// # Errors
 ///
 /// When anything in the line is not an address, or is a group of addresses.
-pub(super) fn parse(line: &str) -> Result<Vec<Party>, Problem> {
+pub(super) fn parse(line: &str, local_parts: LocalParts) -> Result<Vec<Party>, Problem> {
     if line.chars().any(|c| c != '\t' && is_invisible(c)) {
         return Err(Problem::new(
             "has a line break, a control character or one that changes the direction of writing",
@@ -38,8 +39,7 @@ pub(super) fn parse(line: &str) -> Result<Vec<Party>, Problem> {
     let parties = listed
         .iter()
         .map(|one| {
-            let email = EmailAddress::parse(one.address().ok_or_else(malformed)?)
-                .map_err(|error| Problem::new(error.to_string()))?;
+            let email = bare_address(one.address().ok_or_else(malformed)?, local_parts)?;
             let name = one.name().filter(|name| !name.trim().is_empty());
             let name = name.map(DisplayName::parse).transpose()?;
             Ok(Party { name, email })
@@ -85,7 +85,11 @@ mod tests {
             let name = party.name.map(|name| name.as_str().to_owned());
             (name, party.email.to_string())
         };
-        parse(line).unwrap().into_iter().map(text).collect()
+        parse(line, LocalParts::Utf8)
+            .unwrap()
+            .into_iter()
+            .map(text)
+            .collect()
     }
 
     #[test]
@@ -107,6 +111,15 @@ mod tests {
             read("Jürgen <a@example.com>"),
             [(Some("Jürgen".to_owned()), a)]
         );
+        assert_eq!(
+            read("Jürgen <jürgen@exämple.com>"),
+            [(
+                Some("Jürgen".to_owned()),
+                "jürgen@xn--exmple-cua.com".to_owned()
+            )]
+        );
+        let refused = parse("jürgen@example.com", LocalParts::Ascii).map(|_| ());
+        assert!(refused.unwrap_err().to_string().contains("smtputf8"));
     }
 
     #[test]
@@ -126,14 +139,18 @@ mod tests {
             "a@localhost",
             "\"a b\"@example.com",
         ] {
-            assert!(parse(line).is_err(), "{line:?}: {:?}", read(line));
+            assert!(
+                parse(line, LocalParts::Utf8).is_err(),
+                "{line:?}: {:?}",
+                read(line)
+            );
         }
     }
 
     proptest! {
         #[test]
         fn no_line_makes_the_reader_panic(line in "([ab<>@,;:\"()\\\\ =?.é]|a@b\\.com){0,24}") {
-            if let Ok(parties) = parse(&line) {
+            if let Ok(parties) = parse(&line, LocalParts::Utf8) {
                 prop_assert!(!parties.is_empty());
             }
         }

@@ -50,10 +50,10 @@ pub use self::{
 use self::{
     fault::Faults,
     format::Format,
-    reader::{Fields, Found, LATER, Names, Spelling},
+    reader::{Fields, Found, LATER, Names, Reading, Spelling},
     wrapper::Unwrapped,
 };
-use crate::address::EmailAddress;
+use crate::address::{EmailAddress, LocalParts};
 
 const NAMES: Names = Names {
     known: &[
@@ -81,6 +81,7 @@ const NAMES: Names = Names {
         "expires_at",
         "on_unknown",
         "dry_run",
+        "smtputf8",
         "raw",
         "format",
     ],
@@ -181,7 +182,15 @@ impl Notification {
         let Unwrapped { mut value, id } = unwrapped;
         let content_hash = ContentHash::of(&mut value);
         let format = Format::of(&value);
-        let root = Found::root(value, faults);
+        let local_parts = match value.get("smtputf8") {
+            Some(serde_json::Value::Bool(true)) => LocalParts::Utf8,
+            Some(_) | None => LocalParts::Ascii,
+        };
+        let reading = Reading {
+            faults,
+            local_parts,
+        };
+        let root = Found::root(value, reading);
         let content_hash = match content_hash {
             Ok(hash) => hash,
             Err(problem) => return root.refuse(problem),
@@ -201,9 +210,11 @@ impl Notification {
             Some(found) => found.parse("a string", NotificationId::parse),
             None => id,
         };
-        let sender = fields
-            .take("sender")
-            .and_then(|found| found.parse("an e-mail address", EmailAddress::parse));
+        // What it says was looked at above; here it is that it can be nothing else.
+        if let Some(found) = fields.take("smtputf8") {
+            found.flag();
+        }
+        let sender = fields.take("sender").and_then(|found| found.address());
         let recipients = Recipients::read(&mut fields);
         let [tags, metadata, send_at, expires_at, on_unknown, dry_run] = [
             "tags",

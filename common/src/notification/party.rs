@@ -6,7 +6,7 @@ use super::{
     fault::Problem,
     reader::{Found, Names, Spelling},
 };
-use crate::address::{EmailAddress, is_invisible};
+use crate::address::{AddressError, EmailAddress, LocalParts, is_invisible};
 
 /// What an address may look like in a notification.
 const ACCEPTED: &str =
@@ -65,7 +65,7 @@ impl Party {
     /// # Errors
     ///
     /// When the text is not one address, or its name cannot be shown.
-    pub fn parse(text: &str) -> Result<Self, Problem> {
+    pub fn parse(text: &str, local_parts: LocalParts) -> Result<Self, Problem> {
         let text = text.trim_matches(' ');
         let Some((name, email)) = text
             .strip_suffix('>')
@@ -73,7 +73,7 @@ impl Party {
         else {
             return Ok(Self {
                 name: None,
-                email: email_of(text)?,
+                email: email_of(text, local_parts)?,
             });
         };
         let name = match name.trim() {
@@ -82,21 +82,22 @@ impl Party {
         };
         Ok(Self {
             name,
-            email: email_of(email.trim_matches(' '))?,
+            email: email_of(email.trim_matches(' '), local_parts)?,
         })
     }
 
     pub(super) fn read(found: Found<'_>) -> Option<Self> {
+        let local_parts = found.local_parts();
         if !found.is_object() {
-            return found.parse(ACCEPTED, Self::parse);
+            return found.parse(ACCEPTED, |text| Self::parse(text, local_parts));
         }
         let mut fields = found.fields(ACCEPTED, &NAMES)?;
         let name = fields
             .take("name")
             .map(|name| name.parse("a string", DisplayName::parse));
-        let email = fields
-            .require("email")?
-            .parse("a string", |text| email_of(text.trim_matches(' ')))?;
+        let email = fields.require("email")?.parse("a string", |text| {
+            email_of(text.trim_matches(' '), local_parts)
+        })?;
         match name {
             None => Some(Self { name: None, email }),
             Some(name) => Some(Self {
@@ -116,13 +117,26 @@ impl Party {
     }
 }
 
-fn email_of(text: &str) -> Result<EmailAddress, Problem> {
+fn email_of(text: &str, local_parts: LocalParts) -> Result<EmailAddress, Problem> {
     if text.matches('@').count() > 1 && text.contains([',', ';']) {
         return Err(Problem::new(
             "holds more than one address; give a list, one address an item",
         ));
     }
-    EmailAddress::parse(text).map_err(|error| Problem::new(error.to_string()))
+    bare_address(text, local_parts)
+}
+
+/// Reads an address that nothing stands beside. One outside ASCII is answered with the field that lets it in.
+pub(super) fn bare_address(text: &str, local_parts: LocalParts) -> Result<EmailAddress, Problem> {
+    EmailAddress::parse_with(text, local_parts).map_err(|error| {
+        if error == AddressError::InternationalLocalPart {
+            Problem::new(
+                "has a local part with characters outside ASCII; accepted with \"smtputf8\": true beside it, for a server that offers SMTPUTF8",
+            )
+        } else {
+            Problem::new(error.to_string())
+        }
+    })
 }
 
 /// Takes the quotes off a quoted string of RFC 5322; a name without quotes is left as it is.

@@ -11,7 +11,7 @@ use super::{
     Recipients, address_list, attachment, fault::Problem, party::Party, reader::Found,
     thread::MessageId,
 };
-use crate::address::EmailAddress;
+use crate::address::{EmailAddress, LocalParts};
 
 /// The longest line of a message, its end not counted (RFC 5322 §2.1.1).
 const MAX_LINE: usize = 998;
@@ -62,18 +62,18 @@ impl RawMessage {
     /// Reads a message in base64, and the recipients that it names.
     pub(super) fn read(found: &Found<'_>) -> Option<(Self, Recipients)> {
         let bytes = found.parse("a message in base64 in a string", attachment::decoded)?;
-        match Self::parse(bytes) {
+        match Self::parse(bytes, found.local_parts()) {
             Ok(raw) => Some(raw),
             Err(problem) => found.refuse(problem),
         }
     }
 
-    fn parse(mut bytes: Vec<u8>) -> Result<(Self, Recipients), Problem> {
+    fn parse(mut bytes: Vec<u8>, local_parts: LocalParts) -> Result<(Self, Recipients), Problem> {
         check_lines(&bytes)?;
         if !bytes.ends_with(b"\r\n") {
             bytes.extend(b"\r\n");
         }
-        let headers = Headers::read(&bytes)?;
+        let headers = Headers::read(&bytes, local_parts)?;
         check_encodings(&bytes)?;
         let one = |name: &str| match headers.people(name)?.as_deref() {
             None => Ok(None),
@@ -118,10 +118,12 @@ impl RawMessage {
 struct Headers<'m> {
     bytes: &'m [u8],
     places: BTreeMap<&'static str, Range<usize>>,
+    /// With local parts in UTF-8, everything in a header may be in UTF-8 (RFC 6532 §3.2).
+    local_parts: LocalParts,
 }
 
 impl<'m> Headers<'m> {
-    fn read(bytes: &'m [u8]) -> Result<Self, Problem> {
+    fn read(bytes: &'m [u8], local_parts: LocalParts) -> Result<Self, Problem> {
         let mut places: BTreeMap<&'static str, Range<usize>> = BTreeMap::new();
         let mut current = None;
         let mut at = 0;
@@ -130,10 +132,12 @@ impl<'m> Headers<'m> {
             let is_continued = line.starts_with(b" ") || line.starts_with(b"\t");
             if line == b"\r\n" {
                 break;
-            } else if !line.is_ascii() {
+            } else if local_parts == LocalParts::Ascii && !line.is_ascii() {
                 return Err(Problem::new(
-                    "has a header with characters outside ASCII; write them as encoded words (RFC 2047)",
+                    "has a header with characters outside ASCII; write them as encoded words (RFC 2047), or set \"smtputf8\": true beside raw",
                 ));
+            } else if str::from_utf8(line).is_err() {
+                return Err(Problem::new("has a header that is not UTF-8"));
             } else if is_continued && at > 0 {
                 if let Some(place) = current.and_then(|name| places.get_mut(name)) {
                     place.end = end;
@@ -157,7 +161,11 @@ impl<'m> Headers<'m> {
             }
             at = end;
         }
-        Ok(Self { bytes, places })
+        Ok(Self {
+            bytes,
+            places,
+            local_parts,
+        })
     }
 
     /// Returns the value of a header, unfolded.
@@ -173,7 +181,7 @@ impl<'m> Headers<'m> {
         let Some(text) = self.text(name) else {
             return Ok(None);
         };
-        match address_list::parse(&text) {
+        match address_list::parse(&text, self.local_parts) {
             Ok(people) => Ok(Some(people)),
             Err(problem) => Err(Problem::new(format!("has a header {name} that {problem}"))),
         }

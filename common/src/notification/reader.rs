@@ -7,13 +7,26 @@ use std::{borrow::Cow, collections::BTreeMap, fmt::Display};
 
 use serde_json::Value;
 
-use super::fault::{Faults, Pointer};
+use super::{
+    fault::{Faults, Pointer},
+    party,
+};
+use crate::address::{EmailAddress, LocalParts};
+
+/// What all values of one notification are read with.
+#[derive(Clone, Copy)]
+pub(super) struct Reading<'f> {
+    /// Where faults are put.
+    pub(super) faults: &'f Faults,
+    /// Which local parts its addresses may have.
+    pub(super) local_parts: LocalParts,
+}
 
 /// A value and the place it was found at.
 pub(super) struct Found<'f> {
     value: Content<'f>,
     at: Pointer,
-    faults: &'f Faults,
+    reading: Reading<'f>,
 }
 
 /// What was found: JSON as it came, or values put together anew that remember where each was found.
@@ -29,7 +42,7 @@ enum Content<'f> {
 pub(super) struct Fields<'f> {
     found: BTreeMap<&'static str, Found<'f>>,
     at: Pointer,
-    faults: &'f Faults,
+    reading: Reading<'f>,
 }
 
 /// The names an object may have.
@@ -68,12 +81,17 @@ pub(super) enum Spelling {
 pub(super) const LATER: &str = "is not available in this version";
 
 impl<'f> Found<'f> {
-    pub(super) fn root(value: Value, faults: &'f Faults) -> Self {
+    pub(super) fn root(value: Value, reading: Reading<'f>) -> Self {
         Self {
             value: Content::Json(value),
             at: Pointer::default(),
-            faults,
+            reading,
         }
+    }
+
+    /// Which local parts its addresses may have.
+    pub(super) fn local_parts(&self) -> LocalParts {
+        self.reading.local_parts
     }
 
     /// Puts a value in the place of this one.
@@ -101,13 +119,13 @@ impl<'f> Found<'f> {
         Self {
             value,
             at: self.at.clone(),
-            faults: self.faults,
+            reading: self.reading,
         }
     }
 
     /// Records a fault here.
     pub(super) fn refuse<T>(&self, problem: impl Display) -> Option<T> {
-        self.faults.add(&self.at, problem.to_string());
+        self.reading.faults.add(&self.at, problem.to_string());
         None
     }
 
@@ -151,6 +169,14 @@ impl<'f> Found<'f> {
         }
     }
 
+    /// Reads a bare address.
+    pub(super) fn address(&self) -> Option<EmailAddress> {
+        let local_parts = self.local_parts();
+        self.parse("an e-mail address", |text| {
+            party::bare_address(text, local_parts)
+        })
+    }
+
     /// Returns the number, if it is one.
     pub(super) fn as_number(&self) -> Option<f64> {
         match &self.value {
@@ -192,7 +218,7 @@ impl<'f> Found<'f> {
         let item = |(i, value)| Self {
             value: Content::Json(value),
             at: self.at.item(i),
-            faults: self.faults,
+            reading: self.reading,
         };
         items.into_iter().enumerate().map(item).collect()
     }
@@ -216,8 +242,8 @@ impl<'f> Found<'f> {
         };
         let entry = |(name, value): (String, Value)| {
             let at = self.at.member(&name);
-            let (value, faults) = (Content::Json(value), self.faults);
-            (name, Self { value, at, faults })
+            let (value, reading) = (Content::Json(value), self.reading);
+            (name, Self { value, at, reading })
         };
         // In the order of their names, whichever order the JSON library keeps.
         let mut entries: Vec<_> = members.into_iter().map(entry).collect();
@@ -227,7 +253,7 @@ impl<'f> Found<'f> {
 
     /// Takes an object apart whose names are listed.
     pub(super) fn fields(self, accepted: &str, names: &Names) -> Option<Fields<'f>> {
-        let (at, faults) = (self.at.clone(), self.faults);
+        let (at, reading) = (self.at.clone(), self.reading);
         let mut found = BTreeMap::new();
         for (name, member) in self.entries(accepted)? {
             let name = match names.spelling {
@@ -250,7 +276,7 @@ impl<'f> Found<'f> {
                 ));
             }
         }
-        Some(Fields { found, at, faults })
+        Some(Fields { found, at, reading })
     }
 
     /// Records that the value is of another kind than what is accepted.
@@ -274,7 +300,7 @@ impl<'f> Fields<'f> {
         self.require(name).unwrap_or_else(|| Found {
             value: Content::Refused,
             at: self.at.member(name),
-            faults: self.faults,
+            reading: self.reading,
         })
     }
 
@@ -296,7 +322,7 @@ impl<'f> Fields<'f> {
         Self {
             found: BTreeMap::new(),
             at: of.at.clone(),
-            faults: of.faults,
+            reading: of.reading,
         }
     }
 
@@ -323,14 +349,14 @@ impl<'f> Fields<'f> {
     pub(super) fn require(&mut self, name: &str) -> Option<Found<'f>> {
         let found = self.found.remove(name);
         if found.is_none() {
-            self.faults.add(&self.at.member(name), "is missing");
+            self.reading.faults.add(&self.at.member(name), "is missing");
         }
         found
     }
 
     /// Records a fault of the object as a whole.
     pub(super) fn refuse<T>(&self, problem: impl Display) -> Option<T> {
-        self.faults.add(&self.at, problem.to_string());
+        self.reading.faults.add(&self.at, problem.to_string());
         None
     }
 }

@@ -1,8 +1,9 @@
 //! The contract as a JSON Schema (2020-12), for editors, generators and the tests of producers.
 //!
-//! It is made from the names and limits that the reader checks, and a property test keeps the two of one mind. Four things
+//! It is made from the names and limits that the reader checks, and a property test keeps the two of one mind. Five things
 //! no schema can say: that a name appears twice in one object, that two headers or two content ids are the same, that one
-//! time is later than another, and which domains of other scripts are domains. The reader says them, and what is wrong with a raw message.
+//! time is later than another, which domains of other scripts are domains, and how many octets a character has. The reader
+//! says them, and what is wrong with a raw message.
 
 mod pattern;
 
@@ -54,6 +55,10 @@ pub fn schema() -> Value {
                 },
             ],
         },
+        "allOf": [{
+            "if": {"not": has("smtputf8", json!({"const": true}))},
+            "then": ascii_local_parts(),
+        }],
     });
     extend(&mut notification, conditions);
     let formats: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
@@ -196,6 +201,13 @@ fn fields() -> Vec<(&'static str, Value)> {
             }),
         ),
         (
+            "smtputf8",
+            json!({
+                "description": "Take addresses whose local part is outside ASCII, which a server has to offer SMTPUTF8 for.",
+                "type": ["boolean", "null"],
+            }),
+        ),
+        (
             "raw",
             json!({
                 "description": "A message of your own in base64, in the place of the fields that write one.",
@@ -210,6 +222,23 @@ fn fields() -> Vec<(&'static str, Value)> {
             json!({"description": "Whose body this is, if not ours.", "type": "null"}),
         ),
     ]
+}
+
+/// That every address has a local part in ASCII, be it alone, in an object or in a list.
+fn ascii_local_parts() -> Value {
+    let pattern = pattern::ascii_local_part();
+    let one = json!({"pattern": pattern, "properties": {"email": {"pattern": pattern}}});
+    let mut many = one.clone();
+    many["items"] = one.clone();
+    let unsubscribe = json!({"properties": {"email": {"pattern": pattern}}});
+    json!({
+        "$comment": "Without smtputf8, every local part is in ASCII.",
+        "properties": {
+            "from": one, "sender": one, "to": many, "cc": many, "bcc": many,
+            "reply_to": many, "replyTo": many,
+            "list_unsubscribe": unsubscribe, "listUnsubscribe": unsubscribe,
+        },
+    })
 }
 
 fn party() -> Value {

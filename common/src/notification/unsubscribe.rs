@@ -52,9 +52,7 @@ impl ListUnsubscribe {
         let url = fields
             .take("url")
             .map(|found| found.parse("a string", https));
-        let email = fields
-            .take("email")
-            .map(|found| found.parse("an e-mail address", EmailAddress::parse));
+        let email = fields.take("email").map(|found| found.address());
         let one_click = fields.take("one_click").map_or(Some(false), Found::flag)?;
         let email = match email {
             None => None,

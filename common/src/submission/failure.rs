@@ -138,6 +138,10 @@ impl fmt::Display for Failure {
             }
             Cause::NoStartTls => f.write_str("the server does not offer STARTTLS"),
             Cause::NoXoauth2 => f.write_str("the server does not offer XOAUTH2"),
+            Cause::Needs(extension @ "SMTPUTF8") => write!(
+                f,
+                "the message needs {extension} for an address or a header outside ASCII, and the server does not offer it; write them in ASCII"
+            ),
             Cause::Needs(extension) => write!(
                 f,
                 "the message needs {extension}, which the server does not offer"

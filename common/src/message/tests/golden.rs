@@ -52,6 +52,72 @@ golden!(invitation, {
 });
 
 #[test]
+fn addresses_in_utf8() {
+    let message = composed(json!({
+        "smtputf8": true,
+        "to": ["Jürgen Groß <jürgen@exämple.com>", {"name": "山田 太郎", "email": "山田@例え.jp"}, "anna@example.com"],
+        "reply_to": "hilfe.für.alle@contoso.com",
+        "subject": "Grüße aus Köln",
+        "list_unsubscribe": {"email": "abmeldung.für.alle@contoso.com"},
+    }));
+    let file = include_str!("../../../tests/fixtures/addresses_in_utf8.eml");
+    golden_in_utf8(&message, file);
+    let recipients = message.envelope.to().iter().map(ToString::to_string);
+    let recipients: Vec<_> = recipients.collect();
+    let everybody = [
+        "jürgen@xn--exmple-cua.com",
+        "山田@xn--r8jz45g.jp",
+        "anna@example.com",
+    ];
+    assert_eq!(recipients, everybody);
+    // An independent reader sees the same people.
+    let read = MessageParser::new().parse(&message.bytes).unwrap();
+    let to: Vec<_> = read
+        .to()
+        .unwrap()
+        .iter()
+        .map(|one| one.address().unwrap())
+        .collect();
+    assert_eq!(to, everybody);
+    let names: Vec<_> = read.to().unwrap().iter().map(|one| one.name()).collect();
+    assert_eq!(names, [Some("Jürgen Groß"), Some("山田 太郎"), None]);
+    // Nothing but addresses is outside ASCII.
+    let rest: String = text_of(&message)
+        .lines()
+        .filter(|line| !line.contains('@'))
+        .collect();
+    assert!(rest.is_ascii(), "{rest}");
+}
+
+#[test]
+fn nothing_asks_for_smtputf8_that_has_no_need_of_it() {
+    let fields =
+        |smtputf8: bool| json!({"smtputf8": smtputf8, "to": "Jürgen <juergen@exämple.com>"});
+    let [with, without] = [true, false].map(|asked| composed(fields(asked)).bytes);
+    assert!(with.is_ascii());
+    assert_eq!(with, without);
+}
+
+#[test]
+fn raw_message_in_utf8() {
+    let written = "From: Straße <service@contoso.com>\r\nTo: jürgen@example.com\r\nBcc: böb@example.com\r\nSubject: Grüße\r\n\r\nHello.\r\n";
+    let body = json!({"raw": STANDARD.encode(written), "smtputf8": true}).to_string();
+    let raw = Notification::parse(&body).unwrap();
+    let message = compose(&raw, &policy(), &identity("n-1")).unwrap();
+    golden_in_utf8(
+        &message,
+        include_str!("../../../tests/fixtures/raw_message_in_utf8.eml"),
+    );
+    let recipients: Vec<_> = message
+        .envelope
+        .to()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(recipients, ["jürgen@example.com", "böb@example.com"]);
+}
+
+#[test]
 fn raw_message() {
     let written = "From: service@contoso.com\r\nTo: anna@example.com\r\nBcc: bob@example.com\r\nSubject: Hello\r\n\
         MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n\

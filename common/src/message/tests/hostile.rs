@@ -23,7 +23,7 @@ fn hostile() -> impl Strategy<Value = String> {
 fn any_notification() -> impl Strategy<Value = Value> {
     let party = (
         hostile(),
-        "[a-z0-9]{1,9}([.+'][a-z]{1,4})?@[a-zü]{1,9}\\.(com|test)",
+        "[a-z0-9é]{1,9}([.+'][a-z山]{1,4})?@[a-zü]{1,9}\\.(com|test)",
     )
         .prop_map(|(name, email)| json!({"name": name, "email": email}));
     let header = ("X-[A-Za-z]{1,8}|Comments|[ -~]{0,9}", hostile());
@@ -55,13 +55,14 @@ fn any_notification() -> impl Strategy<Value = Value> {
         prop::option::of(prop::collection::vec(header, 0..3)),
         prop::option::of("https://[!-~]{1,60}"),
         prop::option::of("[!-~]{1,40}@[!-~]{1,100}"),
+        any::<bool>(),
     );
-    parts.prop_map(|(to, subject, text, html, attachments, headers, url, id)| {
+    parts.prop_map(|(to, subject, text, html, attachments, headers, url, id, smtputf8)| {
         let headers: Option<serde_json::Map<_, _>> =
             headers.map(|headers| headers.into_iter().map(|(name, value)| (name, value.into())).collect());
         let unsubscribe = url.map(|url| json!({"url": url, "one_click": true}));
         json!({"to": to, "subject": subject, "text": text, "html": html, "attachments": attachments,
-            "headers": headers, "list_unsubscribe": unsubscribe, "in_reply_to": id, "message_id": id})
+            "headers": headers, "list_unsubscribe": unsubscribe, "in_reply_to": id, "message_id": id, "smtputf8": smtputf8})
     })
 }
 
@@ -101,12 +102,17 @@ proptest! {
 
     #[test]
     fn no_notification_makes_a_message_that_was_not_asked_for(fields in any_notification()) {
+        let asked_for_utf8 = fields["smtputf8"] == true;
         let Some(notification) = mended(fields) else {
             return Err(TestCaseError::fail("a notification without its faults has faults"));
         };
         let message = compose(&notification, &policy(), &identity("n")).unwrap();
         let letter = letter_of(&notification);
-        assert_fit_for_the_wire(&message.bytes);
+        assert_fit_lines(&message.bytes);
+        let utf8: Vec<_> = notification.to.iter().map(|to| to.email.as_str()).filter(|to| !to.is_ascii()).collect();
+        let without = utf8.iter().fold(text_of(&message).to_owned(), |text, email| text.replace(email, ""));
+        prop_assert!(without.is_ascii(), "something else than an address is in UTF-8: {without}");
+        prop_assert!(utf8.is_empty() || asked_for_utf8, "nobody asked for SMTPUTF8");
 
         let mut expected = vec!["Date", "From", "To", "Subject", "Message-ID"];
         if !letter.in_reply_to.is_empty() {

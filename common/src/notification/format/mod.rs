@@ -24,6 +24,7 @@ pub(super) const BESIDE: &[&str] = &[
     "expires_at",
     "on_unknown",
     "dry_run",
+    "smtputf8",
 ];
 
 /// A body that is read.

@@ -21,7 +21,10 @@ pub(super) fn addresses(found: Found<'_>) -> Option<Found<'_>> {
             parties.push(one);
             continue;
         }
-        let read = one.parse("addresses in a string", address_list::parse)?;
+        let local_parts = one.local_parts();
+        let read = one.parse("addresses in a string", |line| {
+            address_list::parse(line, local_parts)
+        })?;
         let person = |party: Party| {
             let name = party.name.map(|name| name.as_str().to_owned());
             let member = |text: String| Some(one.replaced(text.into()));
@@ -50,7 +53,10 @@ pub(super) fn address(found: Found<'_>) -> Option<Found<'_>> {
 
 /// Turns one address in a string into one without its name.
 pub(super) fn bare_address(found: Found<'_>) -> Option<Found<'_>> {
-    let parties = found.parse("an address in a string", address_list::parse)?;
+    let local_parts = found.local_parts();
+    let parties = found.parse("an address in a string", |line| {
+        address_list::parse(line, local_parts)
+    })?;
     match &parties[..] {
         [one] => Some(found.replaced(one.email.as_str().into())),
         _ => found.refuse("has more than one address; accepted is one"),

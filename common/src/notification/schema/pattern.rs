@@ -21,6 +21,8 @@ const BREAK: &str = r"\u0000-\u001f\u007f-\u009f\u2028\u2029";
 const INVISIBLE: &str = r"\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufeff";
 /// `atext` of RFC 5322 §3.2.3.
 const ATEXT: &str = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-";
+/// What a local part in UTF-8 has between its dots: `atext`, and everything outside ASCII that is seen.
+const ATEXT_UTF8: &str = r#"[^\u0000-\u0020"(),.:;<>@\[\\\]\u007f-\u00a0\u1680\u2000-\u200a\u2028-\u202f\u205f\u2066-\u2069\u3000\ufeff]"#;
 /// A letter or a digit of a domain; in another script, any character that is not white space.
 const LETTER: &str = r"[^\u0000-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\u3002\uff0e\uff61\ufeff]";
 
@@ -171,9 +173,14 @@ fn run(first: &str, between: &str, last: &str, max: usize) -> String {
     format!("{first}(?:{between}{{0,{}}}{last})?", max - 2)
 }
 
-/// `local-part@domain`.
+/// That the address of a party, which nothing or a space or a bracket stands before, has a local part in ASCII.
+pub(super) fn ascii_local_part() -> String {
+    format!("(?:^|[ <])[{ATEXT}.]+@[^@]*$")
+}
+
+/// `local-part@domain`, the local part in ASCII or in UTF-8.
 fn bare_address() -> String {
-    let atoms = format!(r"[{ATEXT}]+(?:\.[{ATEXT}]+)*");
+    let atoms = format!(r"{ATEXT_UTF8}+(?:\.{ATEXT_UTF8}+)*");
     let label = format!("{LETTER}(?:(?:{LETTER}|-){{0,61}}{LETTER})?");
     let dot = r"[.\u3002\uff0e\uff61]";
     format!(

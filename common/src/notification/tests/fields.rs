@@ -43,6 +43,46 @@ fn addresses_are_read_in_three_forms() {
 }
 
 #[test]
+fn local_parts_in_utf8_are_taken_wherever_an_address_is_and_only_if_asked_for() {
+    let mut fields = json!({
+        "from": "Änna <änna@contoso.com>", "sender": "rückläufer@contoso.com", "to": {"email": "jürgen@exämple.com"},
+        "cc": ["山田@example.com"], "bcc": "a🎡@example.com", "reply_to": "für.alle@contoso.com",
+        "list_unsubscribe": {"email": "ü@contoso.com"}, "smtputf8": true,
+    });
+    let read = Notification::parse(&with(fields.clone())).unwrap();
+    assert_eq!(read.to[0].email.as_str(), "jürgen@xn--exmple-cua.com");
+    for asked in [json!(false), json!(null)] {
+        fields["smtputf8"] = asked;
+        let places = [
+            "/from",
+            "/sender",
+            "/to/email",
+            "/cc/0",
+            "/bcc",
+            "/reply_to",
+            "/list_unsubscribe/email",
+        ];
+        let error = Notification::parse(&with(fields.clone())).unwrap_err();
+        let mut faults: Vec<_> = error
+            .faults()
+            .iter()
+            .map(|fault| fault.pointer.as_str())
+            .collect();
+        faults.sort_unstable();
+        let mut places = places.to_vec();
+        places.sort_unstable();
+        assert_eq!(faults, places);
+        assert!(
+            error
+                .faults()
+                .iter()
+                .all(|fault| fault.problem.contains("smtputf8")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn what_is_no_address_is_refused_where_it_stands() {
     refused_field(
         json!({"to": "a@example.com, b@example.com"}),
@@ -58,7 +98,10 @@ fn what_is_no_address_is_refused_where_it_stands() {
     );
     refused_field(
         json!({"to": {"email": "änna@example.com"}}),
-        &[("/to/email", "outside ASCII")],
+        &[(
+            "/to/email",
+            "outside ASCII; accepted with \"smtputf8\": true",
+        )],
     );
     refused_field(
         json!({"to": {"name": "Anna"}}),
@@ -408,6 +451,13 @@ fn values_for_events_are_short_and_plain() {
     refused_field(
         json!({"send_at": "2026-12-24T18:00:00Z", "expires_at": "2026-12-24T19:00:00+01:00"}),
         &[("/expires_at", "is not later than send_at")],
+    );
+    refused_field(
+        json!({"smtputf8": "yes", "cc": "änna@example.com"}),
+        &[
+            ("/smtputf8", "accepted is true or false"),
+            ("/cc", "outside ASCII"),
+        ],
     );
     refused_field(
         json!({"dry_run": "yes"}),

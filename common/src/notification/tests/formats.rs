@@ -219,6 +219,7 @@ fn our_own_fields_stand_beside_a_vendors() {
         body["on_unknown"] = "retry".into();
         body["send_at"] = "2026-12-24T08:00:00Z".into();
         body["dry_run"] = true.into();
+        body["smtputf8"] = true.into();
         body["version"] = 1.into();
         let read = parsed(&body);
         assert!(read.dry_run && read.send_at.is_some() && read.expires_at.is_some());

@@ -112,7 +112,19 @@ fn a_raw_message_has_one_author() {
         "more than one address in Sender",
     );
     refused_message(&from("From : a@b.com\r\n"), "a line among its headers");
-    refused_message(&from("From: J\u{fc}rgen <a@b.com>\r\n"), "outside ASCII");
+    refused_message(
+        &from("From: J\u{fc}rgen <a@b.com>\r\n"),
+        "\"smtputf8\": true",
+    );
+    let latin1 = from("From: a@b.com\r\nSubject: Gr_e\r\n")
+        .into_iter()
+        .map(|byte| match byte {
+            b'_' => 0xfc,
+            byte => byte,
+        });
+    let mut body = body(&latin1.collect::<Vec<_>>());
+    body["smtputf8"] = true.into();
+    refused(&body.to_string(), &[("/raw", "a header that is not UTF-8")]);
 }
 
 #[test]

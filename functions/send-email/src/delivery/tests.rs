@@ -207,6 +207,28 @@ async fn a_notification_that_nobody_takes_is_handed_over() {
 }
 
 #[tokio::test]
+async fn an_address_that_the_server_has_no_extension_for_is_final_for_its_notification_alone() {
+    let body = r#"{"id":"invoice-1","smtputf8":true,"to":"jürgen@fabrikam.com","subject":"Invoice","text":"Hello"}"#;
+    let world = World::new().told([Act::Needs("SMTPUTF8")]);
+    world.settle(&world.copy("1", body)).await;
+    assert!(world.accepted().is_empty());
+    let report = &world.handed()[0].report;
+    assert_eq!(report["class"], "content_refused");
+    let said = report["reply"].as_str().unwrap();
+    assert!(
+        said.contains("SMTPUTF8") && said.contains("ASCII"),
+        "{said}"
+    );
+    assert!(report["remedy"].as_str().unwrap().contains("new id"));
+    world.settle(&world.copy("2", body)).await;
+    assert_eq!(
+        world.accepted(),
+        [["jürgen@fabrikam.com"]],
+        "a server that offers it takes it"
+    );
+}
+
+#[tokio::test]
 async fn a_remedy_names_the_from_address_that_was_asked_for() {
     let world = World::new();
     let body = BODY.replace(r#""id""#, r#""from":"orders@contoso.com","id""#);

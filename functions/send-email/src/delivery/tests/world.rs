@@ -78,6 +78,7 @@ pub(super) enum Act {
     NoWay(Class),
     Answer(Vec<(u16, &'static str)>),
     Silence,
+    Needs(&'static str),
     Panic,
 }
 
@@ -115,7 +116,7 @@ impl Line for Server {
                     reason: "535 no".to_owned(),
                 })
             }
-            Some(Act::Answer(_) | Act::Silence | Act::Panic) | None => Ok(self),
+            Some(Act::Answer(_) | Act::Silence | Act::Needs(_) | Act::Panic) | None => Ok(self),
         }
     }
 }
@@ -160,6 +161,12 @@ impl Submits for Server {
         let answers = match act {
             Some(Act::Answer(answers)) => answers,
             Some(Act::Panic) => panic!("told to panic"),
+            Some(Act::Needs(extension)) => {
+                return Err(Failure {
+                    stage: Stage::Mail,
+                    cause: Cause::Needs(extension),
+                });
+            }
             Some(Act::Silence) => {
                 self.accepted
                     .lock()
@@ -215,7 +222,7 @@ impl Submits for Server {
         let addresses: Vec<String> = envelope.to().iter().map(ToString::to_string).collect();
         let answers = match self.script.lock().unwrap().pop_front() {
             Some(Act::Answer(answers)) => answers,
-            Some(Act::Silence) => return Err(broken()),
+            Some(Act::Silence | Act::Needs(_)) => return Err(broken()),
             Some(Act::Panic) => panic!("told to panic"),
             Some(Act::NoWay(_)) | None => vec![(250, "2.1.5 Recipient OK"); addresses.len()],
         };
