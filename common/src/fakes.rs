@@ -7,6 +7,7 @@
 mod consents;
 mod ledger;
 mod meter;
+mod objects;
 mod paces;
 mod secrets;
 mod states;
@@ -19,6 +20,7 @@ use std::task::Poll;
 pub use self::consents::MemoryConsents;
 pub use self::ledger::MemoryLedger;
 pub use self::meter::MemoryMeter;
+pub use self::objects::MemoryObjects;
 pub use self::paces::MemoryPaces;
 pub use self::secrets::MemorySecrets;
 pub use self::states::MemoryStates;

@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod naming;
 pub mod notification;
 pub mod oauth;
+pub mod object;
 pub mod pace;
 pub mod retry;
 pub mod route;

@@ -12,7 +12,7 @@ use crate::template::{list, statements, template};
 use crate::{files, read};
 
 /// The calls of the SDK, and the permission that each takes.
-const CALLS: [(&str, &str); 23] = [
+const CALLS: [(&str, &str); 25] = [
     ("get_item", "dynamodb:GetItem"),
     ("put_item", "dynamodb:PutItem"),
     ("update_item", "dynamodb:UpdateItem"),
@@ -45,6 +45,9 @@ const CALLS: [(&str, &str); 23] = [
         "lambda:UpdateEventSourceMapping",
     ),
     ("put_events", "events:PutEvents"),
+    // The second one is for an object by its version.
+    ("get_object", "s3:GetObject"),
+    ("get_object", "s3:GetObjectVersion"),
 ];
 
 /// What a role allows for others than the code: Lambda logs and traces by it, and reads the queue of an event source

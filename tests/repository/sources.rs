@@ -78,6 +78,7 @@ fn the_domain_knows_no_runtime() {
         "mailbox/states.rs",
         "mailbox/tenant.rs",
         "naming.rs",
+        "object.rs",
         "secret.rs",
         "vault.rs",
         "vault/stored.rs",

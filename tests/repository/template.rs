@@ -165,6 +165,8 @@ fn what_cannot_be_made_again_outlives_its_stack() {
         "AWS::SecretsManager::Secret",
         "AWS::SQS::Queue",
         "AWS::DynamoDB::Table",
+        "AWS::S3::Bucket",
+        "AWS::S3::BucketPolicy",
     ];
     let mut kept = 0;
     for path in ["template.yaml", "infra/mailbox.yaml"] {
@@ -175,7 +177,37 @@ fn what_cannot_be_made_again_outlives_its_stack() {
             kept += 1;
         }
     }
-    assert_eq!(kept, 6);
+    assert_eq!(kept, 8);
+}
+
+#[test]
+fn the_bucket_is_private_and_keeps_what_a_notification_can_still_ask_for() {
+    let template = template("template.yaml");
+    let bucket = &template["Resources"]["Bucket"]["Properties"];
+    let block = bucket["PublicAccessBlockConfiguration"]
+        .as_mapping()
+        .unwrap();
+    assert!(block.len() == 4 && block.values().all(|blocked| *blocked == true));
+    assert_eq!(
+        bucket["OwnershipControls"]["Rules"][0]["ObjectOwnership"],
+        "BucketOwnerEnforced"
+    );
+    assert_eq!(bucket["VersioningConfiguration"]["Status"], "Enabled");
+    assert!(!bucket["BucketEncryption"].is_null());
+    // Sent 14 days ahead, expired 13 later, 14 days in the failed queue, and as long again for what is put back.
+    let mail = &bucket["LifecycleConfiguration"]["Rules"][0];
+    assert_eq!(mail["Prefix"], "mailboxes/");
+    let days = [
+        &mail["ExpirationInDays"],
+        &mail["NoncurrentVersionExpiration"]["NoncurrentDays"],
+    ];
+    assert!(days.iter().all(|days| days.as_u64() >= Some(14 + 13 + 14)));
+    let policy = &template["Resources"]["BucketPolicy"]["Properties"]["PolicyDocument"];
+    let deny = &policy["Statement"][0];
+    assert_eq!(deny["Effect"], "Deny");
+    assert_eq!(deny["Principal"], "*");
+    assert_eq!(deny["Condition"]["Bool"]["aws:SecureTransport"], "false");
+    assert_eq!(list(&deny["Resource"]).len(), 2);
 }
 
 #[test]
