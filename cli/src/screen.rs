@@ -118,7 +118,9 @@ impl Screen {
             let text = "it cannot be taken back: say --yes";
             return Err(Trouble::Usage(text.to_owned()));
         }
-        print(&format!("{question} [y/N] "));
+        let mut paper = self.paper();
+        paper.line(question);
+        print(&format!("{}[y/N] ", paper.text));
         let mut answer = String::new();
         let read = std::io::stdin().read_line(&mut answer);
         match (read, answer.trim()) {
@@ -147,8 +149,12 @@ impl Screen {
 }
 
 fn print(text: &str) {
+    // A question ends in no line break, and is to be seen before its answer.
+    let mut output = std::io::stdout();
     // Nobody is left to tell when standard output is gone.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush());
 }
 
 /// What is about to be shown.

@@ -24,6 +24,20 @@ pub(crate) fn clock(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
+/// A remedy as somebody with this command applies it: where it names the operator's commands, it names ours.
+pub(crate) fn ours(remedy: &str) -> String {
+    let below_failed = ["redrive", "drop"];
+    let remedy = below_failed
+        .iter()
+        .fold(remedy.to_owned(), |remedy, command| {
+            remedy.replace(
+                &format!("`operator {command} "),
+                &format!("`pillarbox failed {command} "),
+            )
+        });
+    remedy.replace("`operator ", "`pillarbox ")
+}
+
 /// A name out of an answer, as words.
 pub(crate) fn words(name: &str) -> String {
     name.replace('_', " ")
@@ -41,6 +55,26 @@ mod tests {
             told,
             ["0 s", "119 s", "2 min", "119 min", "2 h", "47 h", "2 d"]
         );
+    }
+
+    #[test]
+    fn a_remedy_names_commands_that_there_are() {
+        use common::class::{Class, Concerning};
+        let about = Concerning::mailbox("billing", "billing@contoso.com");
+        let mut commands = 0;
+        for class in Class::ALL {
+            let remedy = ours(&class.remedy(&about));
+            assert!(!remedy.contains("`operator"), "{remedy}");
+            for command in remedy
+                .split('`')
+                .filter(|part| part.starts_with("pillarbox "))
+            {
+                let words: Vec<_> = command.split(' ').map(str::to_owned).collect();
+                assert!(crate::understands(&words), "{command}");
+                commands += 1;
+            }
+        }
+        assert!(commands >= 8, "{commands} commands were found");
     }
 
     #[test]

@@ -122,7 +122,7 @@ fn tell(paper: &mut Paper, examined: &[Examined], findings: &[Finding]) {
         let found = format!("{}. {}: {}", number + 1, finding.mailbox, finding.found);
         paper.line(Text::from(found).toned(Tone::Bad));
         if let Some(remedy) = &finding.remedy {
-            paper.line(remedy.as_str());
+            paper.line(words::ours(remedy));
         }
     }
     for status in &mailboxes {

@@ -274,7 +274,7 @@ fn tell_one(paper: &mut Paper, failed: &Failed) {
     }
     if !failed.remedy.is_empty() {
         paper.gap();
-        paper.line(failed.remedy.as_str());
+        paper.line(words::ours(&failed.remedy));
     }
 }
 

@@ -128,8 +128,11 @@ pub(super) fn tell(paper: &mut Paper, mailboxes: &[Status], now: Timestamp) {
         if let Some(class) = status.class {
             paper.gap();
             paper.line(Text::from(format!("{name}: {class}")).toned(Tone::Bad));
-            for sentence in [&status.reason, &status.remedy].into_iter().flatten() {
-                paper.line(sentence.as_str());
+            if let Some(reason) = &status.reason {
+                paper.line(reason.as_str());
+            }
+            if let Some(remedy) = &status.remedy {
+                paper.line(words::ours(remedy));
             }
         }
         for warning in &status.warnings {
@@ -197,7 +200,7 @@ fn tell_steps(paper: &mut Paper, steps: &Steps) {
     paper.table(["", "TIME", "STEP"], steps.steps.iter().map(row).collect());
     for remedy in steps.steps.iter().filter_map(|step| step.remedy.as_deref()) {
         paper.gap();
-        paper.line(remedy);
+        paper.line(words::ours(remedy));
     }
     if steps.ok && paper.is_for_a_person() && !steps.not_proven.is_empty() {
         paper.gap();
@@ -226,7 +229,7 @@ mod tests {
             { "mailbox": "orders", "address": "orders@contoso.com", "state": "needs_consent",
               "sends": false, "paused": false, "class": "consent_revoked", "since": "2027-03-01T09:00:00Z",
               "reason": "AADSTS50173: The provided grant has expired due to it being revoked, and a fresh auth token is needed.",
-              "remedy": "Sign in again as orders@contoso.com: run `pillarbox connect orders` and open its link.",
+              "remedy": "Sign in again as orders@contoso.com: run `operator connect orders` and open its link.",
               "failed_queue": { "waiting": 3, "in_flight": 0, "delayed": 0 } },
             { "mailbox": "broken", "faults": ["there is no mailbox broken in this stack"] },
         ]});

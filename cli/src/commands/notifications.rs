@@ -156,7 +156,7 @@ fn tell(paper: &mut Paper, traced: &Traced, now: Timestamp) {
     }
     if let Some(remedy) = &traced.remedy {
         paper.gap();
-        paper.line(remedy.as_str());
+        paper.line(words::ours(remedy));
     }
 }
 

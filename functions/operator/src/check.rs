@@ -195,7 +195,11 @@ impl<'a> Check<'a> {
             let found = format!("{place} has no address");
             return Err(self.failed("DNS", took, found, Class::Network));
         }
-        self.passed("DNS", took, format!("{place} has {found} addresses"));
+        let addresses = match found {
+            1 => "1 address".to_owned(),
+            more => format!("{more} addresses"),
+        };
+        self.passed("DNS", took, format!("{place} has {addresses}"));
         Ok(())
     }
 
