@@ -1,21 +1,26 @@
-//! A terminal of 80 columns: what a program writes when a person watches it.
+//! A terminal of 80 columns: what a person sees of a program that runs in it.
 
+use std::num::NonZero;
 use std::path::Path;
 use std::process::ExitStatus;
 
 use anyhow::{Result, ensure};
 use pty_process::{Command, Size};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A program that runs in a terminal.
 pub struct Terminal {
     pty: pty_process::Pty,
     child: tokio::process::Child,
-    text: String,
+    screen: vt100::Parser,
+    /// All that the program wrote, what was written over since included.
+    written: Vec<u8>,
 }
 
 /// How many columns the terminal has.
 pub const COLUMNS: u16 = 80;
+/// More lines than a program under test writes, so that none leaves the screen.
+const LINES: u16 = 500;
 
 impl Terminal {
     /// Runs a program in a terminal of its own.
@@ -29,7 +34,7 @@ impl Terminal {
         environment: Vec<(String, String)>,
     ) -> Result<Self> {
         let (pty, pts) = pty_process::open()?;
-        pty.resize(Size::new(24, COLUMNS))?;
+        pty.resize(Size::new(LINES, COLUMNS))?;
         let command = Command::new(program)
             .args(arguments)
             .envs(environment)
@@ -37,30 +42,51 @@ impl Terminal {
             .env_remove("NO_COLOR")
             .kill_on_drop(true);
         let child = command.spawn(pts)?;
+        let [lines, columns] =
+            [LINES, COLUMNS].map(|count| NonZero::new(count).unwrap_or(NonZero::<u16>::MIN));
         Ok(Self {
             pty,
             child,
-            text: String::new(),
+            screen: vt100::Parser::new(lines, columns, 0),
+            written: Vec::new(),
         })
     }
 
-    /// Reads until the program has written `wanted`, and answers all that it wrote.
+    /// Reads until the program has written `wanted`.
     ///
     /// # Errors
     ///
     /// Fails when the program ends before.
-    pub async fn wait_for(&mut self, wanted: &str) -> Result<&str> {
-        while !self.text.contains(wanted) {
+    pub async fn wait_for(&mut self, wanted: &str) -> Result<()> {
+        while !String::from_utf8_lossy(&self.written).contains(wanted) {
             ensure!(
                 self.read().await,
                 "{wanted:?} is not in what the program wrote:\n{}",
-                self.text
+                String::from_utf8_lossy(&self.written)
             );
         }
-        Ok(&self.text)
+        Ok(())
     }
 
-    /// Waits for the program's end; answers all that it wrote, colours included.
+    /// Types a line, as a person would.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the program has ended.
+    pub async fn type_line(&mut self, line: &str) -> Result<()> {
+        Ok(self.pty.write_all(format!("{line}\n").as_bytes()).await?)
+    }
+
+    /// Presses Ctrl-C.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the program has ended.
+    pub async fn interrupt(&mut self) -> Result<()> {
+        Ok(self.pty.write_all(b"\x03").await?)
+    }
+
+    /// Waits for the program's end; answers what is on the screen then. A line that is wider than the screen is one line.
     ///
     /// # Errors
     ///
@@ -68,15 +94,16 @@ impl Terminal {
     pub async fn end(mut self) -> Result<(ExitStatus, String)> {
         while self.read().await {}
         let status = self.child.wait().await?;
-        Ok((status, self.text))
+        Ok((status, self.screen.screen().contents()))
     }
 
     async fn read(&mut self) -> bool {
         let mut buffer = [0; 4096];
         // Linux answers with an error where the other end of a terminal is gone.
         let read = self.pty.read(&mut buffer).await.unwrap_or(0);
-        let text = String::from_utf8_lossy(buffer.get(..read).unwrap_or_default());
-        self.text.push_str(&text.replace('\r', ""));
+        let octets = buffer.get(..read).unwrap_or_default();
+        self.screen.process(octets);
+        self.written.extend_from_slice(octets);
         read > 0
     }
 }

@@ -1,5 +1,8 @@
 //! Flows of the `pillarbox` command: the real program, in a terminal of 80 columns and on a pipe.
 
+pub(crate) mod runbook;
+pub(crate) mod session;
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -8,88 +11,48 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tests::contoso::Contoso;
 use tests::microsoft::Person;
-use tests::microsoft::exchange::{Fault, Stage};
-use tests::shell;
 use tests::terminal::{COLUMNS, Terminal};
 
+use crate::letters::drained;
 use crate::town::address;
 
 /// The command.
 const PILLARBOX: &str = env!("CARGO_BIN_EXE_pillarbox-of-the-flows");
-/// The mailboxes of these flows.
-const MAILBOX: &str = "operated";
-const REPAIRED: &str = "repaired";
 
-/// A new operator connects a mailbox, sends, is told why a mail was refused, and finds it in the failed queue.
-pub(crate) async fn an_operator_connects_sends_and_finds_what_failed(
-    contoso: &Contoso,
-) -> Result<()> {
-    let upn = address(MAILBOX);
+/// A person changes their mind about what cannot be taken back, pauses, resumes, watches, and does not wait for ever.
+pub(crate) async fn a_person_is_asked_and_can_leave(contoso: &Contoso) -> Result<()> {
+    let mailbox = "operated";
+    connect(contoso, mailbox).await?;
 
-    let (code, text) = at_a_terminal(contoso, &["status", MAILBOX]).await?;
-    assert_eq!(code, 1, "a mailbox that awaits its consent does not send");
+    let mut terminal = terminal(contoso, &["disconnect", mailbox])?;
+    terminal.wait_for("[y/N]").await?;
+    terminal.type_line("n").await?;
+    let (code, text) = ended(terminal).await?;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("nothing was done"), "{text}");
+
+    let (code, text) = at_a_terminal(contoso, &["pause", mailbox]).await?;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("active (paused)"), "{text}");
+    let line = ["send-test", mailbox, "--wait", "--timeout", "1"];
+    let (code, text) = at_a_terminal(contoso, &line).await?;
+    assert_eq!(code, Some(4), "nobody sends while it is paused:\n{text}");
+    let (code, text) = at_a_terminal(contoso, &["resume", mailbox]).await?;
+    assert_eq!(code, Some(0), "{text}");
+    drained(contoso, mailbox, crate::SOON).await?;
+
+    let mut terminal = self::terminal(contoso, &["status", mailbox, "--watch"])?;
+    terminal.wait_for("active").await?;
+    terminal.interrupt().await?;
+    let (code, text) = ended(terminal).await?;
+    assert_eq!(code, None, "a signal ended it:\n{text}");
+
+    let mut terminal = self::terminal(contoso, &["disconnect", mailbox])?;
+    terminal.wait_for("[y/N]").await?;
+    terminal.type_line("y").await?;
+    let (code, text) = ended(terminal).await?;
+    assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("awaiting consent"), "{text}");
-
-    let text = connect(contoso, MAILBOX).await?;
-    assert!(text.contains("AUTH XOAUTH2: signed in"), "{text}");
-
-    let (code, text) = send(
-        contoso,
-        MAILBOX,
-        "a mail from the command line",
-        "erika@fabrikam.com",
-    )
-    .await?;
-    assert_eq!(code, 0, "{text}");
-    assert!(text.contains("accepted"), "{text}");
-
-    // Exchange does not know the recipient: the sender hears of it at once, with the remedy.
-    let nobody = "nobody@fabrikam.com";
-    let refusal =
-        "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup";
-    let fault = Fault::reply(Stage::Rcpt, refusal).for_account(&upn);
-    contoso
-        .microsoft
-        .exchange()
-        .inject(fault.for_recipient(nobody).once());
-    let (code, text) = send(contoso, MAILBOX, "to nobody", nobody).await?;
-    assert_eq!(code, 1, "{text}");
-    for said in [
-        "recipient_refused",
-        "RecipientNotFound",
-        "Correct or remove",
-    ] {
-        assert!(text.contains(said), "{said} is missing:\n{text}");
-    }
-
-    let (code, text) = at_a_terminal(contoso, &["status", MAILBOX]).await?;
-    assert_eq!(code, 1, "something has failed: {text}");
-    let (code, text) = at_a_terminal(contoso, &["failed", "list", MAILBOX]).await?;
-    assert_eq!(code, 0, "{text}");
-    assert!(text.contains("to-nobody  recipient_refused"), "{text}");
-    Ok(())
-}
-
-/// A refusal that was of the moment: the notification is put back, and accepted.
-pub(crate) async fn a_failed_notification_is_sent_again(contoso: &Contoso) -> Result<()> {
-    let upn = address(REPAIRED);
-    connect(contoso, REPAIRED).await?;
-
-    let nobody = "nobody@fabrikam.com";
-    let fault =
-        Fault::reply(Stage::Rcpt, "550 5.1.10 RESOLVER.ADR.RecipientNotFound").for_account(&upn);
-    let exchange = contoso.microsoft.exchange();
-    exchange.inject(fault.for_recipient(nobody).once());
-    let (code, text) = send(contoso, REPAIRED, "to nobody", nobody).await?;
-    assert_eq!(code, 1, "{text}");
-    let redrive = ["failed", "redrive", REPAIRED, "to-nobody"];
-    let (code, text) = at_a_terminal(contoso, &redrive).await?;
-    assert_eq!(code, 0, "{text}");
-    assert!(text.contains("1 (recipient_refused 1)"), "{text}");
-    let (code, text) = at_a_terminal(contoso, &["trace", REPAIRED, "to-nobody", "--wait"]).await?;
-    assert_eq!(code, 0, "{text}");
-    let (_, text) = at_a_terminal(contoso, &["failed", "list", REPAIRED]).await?;
-    assert!(text.contains("The failed queue is empty."), "{text}");
     Ok(())
 }
 
@@ -136,39 +99,15 @@ pub(crate) async fn a_program_reads_what_the_command_says(contoso: &Contoso) -> 
     Ok(())
 }
 
-/// Every `pillarbox` command that the runbook shows as a block gets an answer; whether the answer is good news is another
-/// matter.
-pub(crate) async fn the_commands_of_the_runbook_run(contoso: &Contoso) -> Result<()> {
-    let runbook = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/README.md");
-    let runbook = fs::read_to_string(runbook)?;
-    let blocks = runbook.split("```").skip(1).step_by(2);
-    let commands = blocks
-        .filter_map(|block| block.strip_prefix("sh\n"))
-        .flat_map(str::lines)
-        .filter_map(|line| line.trim().strip_prefix("pillarbox "));
-    let mut run = 0;
-    for command in commands {
-        // The flows beside this one need the mailbox of the runbook as it is.
-        let words = shell::words(command);
-        let line: Vec<_> = words
-            .iter()
-            .map(|word| match word.as_str() {
-                "billing" => "consulted",
-                "pillarbox" => contoso.stack.name(),
-                other => other,
-            })
-            .collect();
-        let (code, text) = on_a_pipe(contoso, &line).await?;
-        ensure!(code == 0 || code == 1, "{command}: {code}\n{text}");
-        run += 1;
-    }
-    ensure!(run >= 12, "{run} commands were found");
+/// Connects the mailbox at a terminal.
+async fn connect(contoso: &Contoso, mailbox: &str) -> Result<()> {
+    let (code, text) = at_a_terminal(contoso, &["connect", mailbox]).await?;
+    ensure!(code == Some(0), "{code:?}: {text}");
     Ok(())
 }
 
-/// Connects the mailbox: the command opens a browser, in which the person consents, and waits for it.
-async fn connect(contoso: &Contoso, mailbox: &str) -> Result<String> {
-    let upn = address(mailbox);
+/// Lets the command open a browser, in which the person consents.
+async fn consent(contoso: &Contoso, mailbox: &str, line: &[&str]) -> Result<Terminal> {
     let directory = tempfile::tempdir()?;
     let browser = directory.path().join("browser");
     let opened = directory.path().join("opened");
@@ -180,16 +119,13 @@ async fn connect(contoso: &Contoso, mailbox: &str) -> Result<String> {
     make_executable(&browser)?;
     let mut environment = contoso.stack.client_environment();
     environment.push(("BROWSER".to_owned(), browser.display().to_string()));
-    let mut terminal = Terminal::run(Path::new(PILLARBOX), &["connect", mailbox], environment)?;
+    let mut terminal = Terminal::run(Path::new(PILLARBOX), line, environment)?;
     terminal.wait_for("waiting for the consent").await?;
     let link = appeared(&opened).await.context("no browser was opened")?;
-    Person::new(&contoso.microsoft, &upn)?
+    Person::new(&contoso.microsoft, &address(mailbox))?
         .connect(&link)
         .await?;
-    let (status, text) = terminal.end().await?;
-    ensure!(status.success(), "{status}: {text}");
-    ensure!(text.contains(&link), "the link is not shown:\n{text}");
-    Ok(console_text(&text))
+    Ok(terminal)
 }
 
 async fn appeared(file: &Path) -> Result<String> {
@@ -213,38 +149,33 @@ fn make_executable(file: &Path) -> Result<()> {
     )?)
 }
 
-/// Sends a mail whose id is its subject, and sees it through.
-async fn send(contoso: &Contoso, mailbox: &str, subject: &str, to: &str) -> Result<(i32, String)> {
-    let id = subject.replace(' ', "-");
-    let mut line = vec![
-        "send",
-        mailbox,
-        "--subject",
-        subject,
-        "--text",
-        "Hello",
-        "--id",
-        &id,
-        "--wait",
-        "--to",
-    ];
-    line.extend(to.split(' '));
-    at_a_terminal(contoso, &line).await
+/// Runs the command in a terminal; whoever it asks to consent does. Answers its exit status, if it had time to have one,
+/// and what is on the screen then.
+async fn at_a_terminal(contoso: &Contoso, line: &[&str]) -> Result<(Option<i32>, String)> {
+    ended(match line {
+        ["connect", mailbox, ..] if !line.contains(&"--link-only") => {
+            consent(contoso, mailbox, line).await?
+        }
+        _ => terminal(contoso, line)?,
+    })
+    .await
 }
 
-/// Runs the command in a terminal, of which no line is wider than it.
-async fn at_a_terminal(contoso: &Contoso, line: &[&str]) -> Result<(i32, String)> {
+fn terminal(contoso: &Contoso, line: &[&str]) -> Result<Terminal> {
     let environment = contoso.stack.client_environment();
-    let terminal = Terminal::run(Path::new(PILLARBOX), line, environment)?;
+    Terminal::run(Path::new(PILLARBOX), line, environment)
+}
+
+/// Waits for the end of the command, which has written no line that is wider than the terminal, but for a link.
+async fn ended(terminal: Terminal) -> Result<(Option<i32>, String)> {
     let (status, text) = terminal.end().await?;
-    let text = console_text(&text);
-    for line in text.lines() {
+    for line in text.lines().filter(|line| !line.starts_with("https://")) {
         ensure!(
             line.chars().count() <= usize::from(COLUMNS),
             "too wide: {line}"
         );
     }
-    Ok((status.code().context("the command was killed")?, text))
+    Ok((status.code(), text))
 }
 
 async fn on_a_pipe(contoso: &Contoso, line: &[&str]) -> Result<(i32, String)> {
@@ -256,25 +187,4 @@ async fn on_a_pipe(contoso: &Contoso, line: &[&str]) -> Result<(i32, String)> {
         .await?;
     let code = output.status.code().context("the command was killed")?;
     Ok((code, String::from_utf8(output.stdout)?))
-}
-
-/// What a terminal shows of a text, without its colours; what was written over is there too.
-fn console_text(text: &str) -> String {
-    let mut shown = String::new();
-    let mut letters = text.chars().peekable();
-    while let Some(letter) = letters.next() {
-        if letter == '\u{1b}' && letters.peek() == Some(&'[') {
-            // A control sequence ends with its first letter; whatever moves the cursor begins something new.
-            let end = letters
-                .by_ref()
-                .skip(1)
-                .find(|letter| letter.is_ascii_alphabetic());
-            if end != Some('m') {
-                shown.push('\n');
-            }
-        } else {
-            shown.push(letter);
-        }
-    }
-    shown
 }

@@ -40,7 +40,7 @@ pub(crate) const MAILBOXES: [&str; 36] = [
     CUT_SHORT,
     CHAOS,
     "operated",
-    "repaired",
+    "finance",
     "consulted",
     "later",
     BURST,

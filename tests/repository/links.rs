@@ -44,25 +44,3 @@ fn every_picture_is_shown_described_and_small() {
     }
     assert_eq!(files("docs/images", ".png").len(), shown.len());
 }
-
-#[test]
-fn no_remedy_names_a_command_that_the_operator_lacks() {
-    let request = read("functions/operator/src/request.rs");
-    let remedies = read("common/src/class/remedy.rs");
-    let mut commands = 0;
-    for (at, _) in remedies.match_indices("`operator ") {
-        let command = remedies[at + 10..].split([' ', '`']).next().unwrap();
-        let variant: String = command
-            .split('-')
-            .map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..]))
-            .collect();
-        assert!(
-            [" {", "("]
-                .iter()
-                .any(|form| request.contains(&format!("    {variant}{form}"))),
-            "there is no command {command}"
-        );
-        commands += 1;
-    }
-    assert!(commands > 0);
-}

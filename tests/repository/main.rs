@@ -11,6 +11,7 @@ mod links;
 mod manifests;
 mod measures;
 mod privileges;
+mod remedies;
 mod security;
 mod sources;
 mod template;

@@ -1,0 +1,130 @@
+//! The commands of the runbook and of the alarms, on the local stack.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use tests::contoso::Contoso;
+use tests::shell;
+use tests::stack::{Environment, Packages, Progress};
+
+use super::{at_a_terminal, connect, ended, terminal};
+
+/// The mailbox that stands for the runbook's `billing`, which the flows beside this one need as it is.
+const MAILBOX: &str = "consulted";
+/// Has the AWS command line, version 1.
+const PACKAGES: Packages = Packages {
+    names: "the AWS command line",
+    lock: include_str!("../../contract/libraries/requirements.txt"),
+};
+/// Not run here: the first is how this stack came to be, the second is only in version 2 of the AWS command line, which no
+/// registry has.
+const NOT_RUN: [&str; 2] = ["sam build && sam deploy", "aws logs tail "];
+
+/// Every command that the runbook shows, and the first one of every alarm, gets an answer; whether the answer is good news
+/// is another matter.
+pub(crate) async fn every_command_gets_an_answer(contoso: &Contoso) -> Result<()> {
+    connect(contoso, MAILBOX).await?;
+    let aws = Environment::prepare(PACKAGES, Progress::detect()).await?;
+    let mut commands = of_the_runbook(&read("infra/README.md")?);
+    for template in ["template.yaml", "infra/mailbox.yaml"] {
+        commands.extend(of_the_alarms(&read(template)?));
+    }
+    commands.retain(|command| !NOT_RUN.iter().any(|not_run| command.starts_with(not_run)));
+    ensure!(commands.len() >= 40, "only {commands:#?}");
+    for command in commands {
+        let line = here(&command, contoso.stack.name());
+        let words = shell::words(&line);
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        match words[..] {
+            ["aws", ref words @ ..] => {
+                if let ["secretsmanager", "restore-secret", _, secret] = words {
+                    lose(contoso, secret).await?;
+                }
+                let python = tokio::process::Command::new(aws.python())
+                    .args(["-m", "awscli"])
+                    .args(words)
+                    .envs(contoso.stack.client_environment())
+                    .kill_on_drop(true)
+                    .output();
+                let output = python.await?;
+                let error = String::from_utf8_lossy(&output.stderr);
+                ensure!(output.status.success(), "{line}: {error}");
+            }
+            ["pillarbox", ref words @ ..] => {
+                let (code, text) = answered(contoso, words).await?;
+                ensure!(matches!(code, Some(0 | 1)), "{line}: {code:?}\n{text}");
+                if words[0] == "disconnect" {
+                    connect(contoso, MAILBOX).await?;
+                }
+            }
+            _ => ensure!(false, "nobody knows {line}"),
+        }
+    }
+    let status = contoso.status(MAILBOX).await?;
+    ensure!(status["sends"] == true, "it is not as it was: {status:#}");
+    Ok(())
+}
+
+/// Runs a command of ours; says yes where it asks.
+async fn answered(contoso: &Contoso, words: &[&str]) -> Result<(Option<i32>, String)> {
+    let cannot_be_undone = matches!(words, ["disconnect", ..] | ["failed", "drop", ..]);
+    let asks = cannot_be_undone && !words.contains(&"--yes");
+    if !asks {
+        return at_a_terminal(contoso, words).await;
+    }
+    let mut terminal = terminal(contoso, words)?;
+    terminal.wait_for("[y/N]").await?;
+    terminal.type_line("y").await?;
+    ended(terminal).await
+}
+
+/// Deletes a secret, as somebody might by mistake.
+async fn lose(contoso: &Contoso, secret: &str) -> Result<()> {
+    let secrets = aws_sdk_secretsmanager::Client::new(contoso.stack.sdk_config());
+    let deleted = secrets.delete_secret().secret_id(secret).send().await?;
+    ensure!(deleted.deletion_date().is_some(), "it is not deleted");
+    let read = secrets.get_secret_value().secret_id(secret).send().await;
+    ensure!(read.is_err(), "it is still there");
+    Ok(())
+}
+
+/// What the runbook shows: whole blocks for a shell, and commands of ours between its sentences.
+fn of_the_runbook(runbook: &str) -> Vec<String> {
+    let mut commands = Vec::new();
+    for (at, part) in runbook.split("```").enumerate() {
+        if at % 2 == 1 {
+            let lines = part.lines().skip(1).map(str::trim);
+            commands.extend(lines.filter(|line| !line.is_empty()).map(str::to_owned));
+        } else {
+            let inline = part.split('`').skip(1).step_by(2);
+            let ours = inline.filter(|text| text.starts_with("pillarbox "));
+            commands.extend(ours.map(str::to_owned));
+        }
+    }
+    commands
+}
+
+/// The first command that each alarm of a template names.
+fn of_the_alarms(template: &str) -> Vec<String> {
+    let firsts = template
+        .lines()
+        .filter_map(|line| line.split_once(". First: "));
+    firsts.map(|(_, command)| command.to_owned()).collect()
+}
+
+/// A command as it has to be said here.
+fn here(command: &str, stack: &str) -> String {
+    command
+        .replace("billing", MAILBOX)
+        .replace("${Id}", MAILBOX)
+        .replace("${Stack}", stack)
+        .replace("${AWS::StackName}", stack)
+        .replace("--stack pillarbox", &format!("--stack {stack}"))
+        .replace("pillarbox/mailboxes", &format!("{stack}/mailboxes"))
+}
+
+fn read(path: &str) -> Result<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    fs::read_to_string(root.join(path)).context(path.to_owned())
+}
