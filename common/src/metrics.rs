@@ -115,6 +115,8 @@ metrics! {
     NeedsConsent, Count, Mailbox;
     /// 1 while the mail server or a policy refuses the mailbox, else 0.
     Blocked, Count, Mailbox;
+    /// 1 while the valve lets the queue feed the mailbox, 0 while it is closed; nothing while it turns. As the tick finds it, before it sets it.
+    ValveOpen, Count, Mailbox;
     /// Mailboxes that token-refresh could not visit: faulty settings, or secrets or state out of reach.
     VisitsFailed, Count, Both;
     /// Mailboxes that a tick left for the next one because its time was up.
@@ -135,6 +137,12 @@ metrics! {
     QueueToAccepted, Milliseconds, Mailbox;
     /// Time from MAIL to the server's final reply, for each message.
     Submission, Milliseconds, Mailbox;
+    /// Time to resolve the server's name, connect, and hear what it offers, for each connection that was opened.
+    Connect, Milliseconds, Mailbox;
+    /// Time from STARTTLS to what the server offers inside TLS, for each connection that was opened.
+    Tls, Milliseconds, Mailbox;
+    /// Time that the server took to accept the token, for each connection that was opened.
+    Auth, Milliseconds, Mailbox;
 }
 
 impl Unit {

@@ -111,6 +111,18 @@ pub struct Mapping {
     pub state: String,
 }
 
+impl Mapping {
+    /// Where the valve is; nowhere while Lambda is turning it.
+    #[must_use]
+    pub fn valve(&self) -> Option<Valve> {
+        match self.state.as_str() {
+            "Enabled" => Some(Valve::Open),
+            "Disabled" => Some(Valve::Closed),
+            _ => None,
+        }
+    }
+}
+
 /// Whether the queue feeds `send-email`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Valve {

@@ -46,5 +46,5 @@ pub use lettre::address::Envelope;
 pub use outcome::{Outcome, Recipient, Submission, Verdict};
 pub use reply::{Enhanced, Reply};
 pub use server::{EhloName, InvalidEhloName, Server, Timeouts, Transfer};
-pub use session::{Connected, Encrypted, Session};
+pub use session::{Connected, Encrypted, Phases, Session};
 pub use stage::Stage;

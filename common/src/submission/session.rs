@@ -34,6 +34,7 @@ pub struct Connected {
     server: Server,
     /// How long it took to resolve the name and connect.
     pub reached_in: Duration,
+    connect: Duration,
 }
 
 /// A connection inside TLS, with the server's name verified.
@@ -54,6 +55,19 @@ pub struct Encrypted {
     server: Server,
     /// How long it took to agree on TLS and verify the certificate.
     pub verified_in: Duration,
+    connect: Duration,
+    tls: Duration,
+}
+
+/// How long the phases took that lead to an authenticated connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Phases {
+    /// From the name's resolution to the answer to the first EHLO.
+    pub connect: Duration,
+    /// From STARTTLS to the answer to the EHLO inside TLS.
+    pub tls: Duration,
+    /// From AUTH to 235.
+    pub auth: Duration,
 }
 
 /// An authenticated connection, which submits messages one after the other.
@@ -80,6 +94,8 @@ pub struct Encrypted {
 #[derive(Debug)]
 pub struct Session {
     dialogue: Option<Dialogue<TlsStream<TcpStream>>>,
+    /// How long it took to open it.
+    pub opened_in: Phases,
 }
 
 impl Connected {
@@ -130,6 +146,7 @@ impl Connected {
             ehlo,
             server: server.clone(),
             reached_in,
+            connect: started.elapsed(),
         })
     }
 
@@ -146,7 +163,9 @@ impl Connected {
             ehlo,
             server,
             reached_in: _,
+            connect,
         } = self;
+        let begun = Instant::now();
         start_tls(&mut wire).await?;
         let stage = Stage::Handshake;
         let started = Instant::now();
@@ -169,6 +188,8 @@ impl Connected {
             offered,
             server,
             verified_in,
+            connect,
+            tls: begun.elapsed(),
         })
     }
 }
@@ -189,10 +210,15 @@ impl Encrypted {
             offered,
             server,
             verified_in: _,
+            connect,
+            tls,
         } = self;
+        let begun = Instant::now();
         auth::authenticate(&mut wire, username, token).await?;
+        let auth = begun.elapsed();
         Ok(Session {
             dialogue: Some(Dialogue::new(wire, offered, server)),
+            opened_in: Phases { connect, tls, auth },
         })
     }
 }

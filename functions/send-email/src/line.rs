@@ -8,7 +8,7 @@ use std::future::Future;
 use common::class::Class;
 use common::grant::TokenSet;
 use common::route::{Obstacle, Route};
-use common::submission::{Envelope, Failure, Recipient, Session, Submission};
+use common::submission::{Envelope, Failure, Phases, Recipient, Session, Submission};
 use common::vault::{Current, VaultError, Version};
 use tokio::time::Instant;
 
@@ -18,7 +18,15 @@ pub(crate) trait Line: Send {
     type Session: Submits;
 
     /// Makes sure that there is a connection on which a message may be begun.
-    fn open(&mut self) -> impl Future<Output = Result<&mut Self::Session, Obstacle>> + Send;
+    fn open(&mut self) -> impl Future<Output = Result<Opened<'_, Self::Session>, Obstacle>> + Send;
+}
+
+/// A connection on which a message may be begun.
+pub(crate) struct Opened<'a, S> {
+    /// The connection.
+    pub(crate) session: &'a mut S,
+    /// How long it took to open it, if it was opened just now.
+    pub(crate) opened_in: Option<Phases>,
 }
 
 /// Takes messages.
@@ -153,17 +161,24 @@ impl<T: Tokens> Wire<T> {
 impl<T: Tokens + Send> Line for Wire<T> {
     type Session = Session;
 
-    async fn open(&mut self) -> Result<&mut Session, Obstacle> {
+    async fn open(&mut self) -> Result<Opened<'_, Session>, Obstacle> {
         let mut ready = self.session.take();
         if let Some(session) = &mut ready
             && !session.is_ready().await
         {
             ready = None;
         }
-        let session = match ready {
-            Some(session) => session,
-            None => self.sign_in().await?,
+        let (session, opened_in) = match ready {
+            Some(session) => (session, None),
+            None => {
+                let session = self.sign_in().await?;
+                let opened_in = session.opened_in;
+                (session, Some(opened_in))
+            }
         };
-        Ok(self.session.insert(session))
+        Ok(Opened {
+            session: self.session.insert(session),
+            opened_in,
+        })
     }
 }

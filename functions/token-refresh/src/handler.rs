@@ -198,7 +198,7 @@ where
         }
     }
 
-    /// Sets the valves as the states want them, with one listing for all. What fails here is made good
+    /// Measures the valves, and sets them as the states want them, with one listing for all. What fails here is made good
     /// by the next tick.
     async fn reconcile(&self, visits: &[Visit]) {
         let function = self.stack.function("send-email");
@@ -211,7 +211,7 @@ where
         };
         let states: HashMap<_, _> = visits
             .iter()
-            .filter_map(|(mailbox, state, _)| Some((mailbox, state.as_ref()?)))
+            .map(|(mailbox, state, _)| (mailbox, state))
             .collect();
         let now = self.visitor.clock.now();
         for mapping in mappings {
@@ -220,6 +220,13 @@ where
                 .as_ref()
                 .and_then(|mailbox| states.get_key_value(mailbox))
             else {
+                continue;
+            };
+            if let Some(valve) = mapping.valve() {
+                let measured = measure::valve(&self.stack, mailbox, valve);
+                self.outside.record(&measured, now);
+            }
+            let Some(state) = state else {
                 continue;
             };
             if let Err(error) = self.outside.turn(&mapping, Valve::of(state, now)).await {

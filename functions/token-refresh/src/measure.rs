@@ -1,5 +1,6 @@
 //! What is measured of a mailbox at every visit.
 
+use common::aws::Valve;
 use common::mailbox::{Connection, Health, MailboxId, MailboxState, Settings};
 use common::metrics::{Measurement, Metric};
 use common::naming::StackName;
@@ -35,6 +36,15 @@ pub(crate) fn visited(
 /// A mailbox that could not be visited.
 pub(crate) fn failed(stack: &StackName, mailbox: &MailboxId) -> Measurement {
     Measurement::of_mailbox(stack, mailbox).with(Metric::VisitsFailed, 1)
+}
+
+/// A valve that was found at rest.
+pub(crate) fn valve(stack: &StackName, mailbox: &MailboxId, valve: Valve) -> Measurement {
+    let open = match valve {
+        Valve::Open => 1,
+        Valve::Closed => 0,
+    };
+    Measurement::of_mailbox(stack, mailbox).with(Metric::ValveOpen, open)
 }
 
 #[cfg(test)]

@@ -175,7 +175,14 @@ impl<P: Ports> Desk<'_, P> {
                 return stand_back(&record, backoff::for_a_connection(chance)).await;
             }
             let session = match line.open().await {
-                Ok(session) => session,
+                Ok(opened) => {
+                    if let Some(phases) = opened.opened_in {
+                        self.measure_time(Metric::Connect, phases.connect);
+                        self.measure_time(Metric::Tls, phases.tls);
+                        self.measure_time(Metric::Auth, phases.auth);
+                    }
+                    opened.session
+                }
                 Err(obstacle) => {
                     self.is_cut_off.store(true, Ordering::Relaxed);
                     let trouble = Trouble {

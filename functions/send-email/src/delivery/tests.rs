@@ -308,6 +308,10 @@ async fn a_batch_is_measured_in_one_line_and_each_failure_in_one_of_its_class() 
     }
     assert_eq!(batch["QueueToAccepted"], 0);
     assert!(batch["Unknown"].is_null());
+    // The connection served every message, and was opened once.
+    for (metric, value) in [("Connect", 21), ("Tls", 34), ("Auth", 55)] {
+        assert_eq!(batch[metric], value, "{metric} of {batch}");
+    }
 }
 
 #[tokio::test]

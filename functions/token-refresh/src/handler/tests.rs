@@ -16,6 +16,8 @@ use crate::visit::tests::world::World;
 #[derive(Default)]
 struct Town {
     mailboxes: Mutex<BTreeMap<MailboxId, Option<Settings>>>,
+    /// The states of mappings, in Lambda's words, that are not `Disabled`.
+    mappings: Mutex<BTreeMap<String, &'static str>>,
     first: Mutex<Option<MailboxId>>,
     turned: Mutex<Vec<(String, Valve)>>,
     meter: MemoryMeter,
@@ -80,7 +82,13 @@ impl Valves for &Town {
         let mapping = |mailbox: &MailboxId| Mapping {
             id: mailbox.to_string(),
             queue_arn: format!("arn:aws:sqs:eu-west-1:123456789012:pillarbox_{mailbox}"),
-            state: "Disabled".to_owned(),
+            state: (*self
+                .mappings
+                .lock()
+                .unwrap()
+                .get(mailbox.as_str())
+                .unwrap_or(&"Disabled"))
+            .to_owned(),
         };
         Ok(self.mailboxes().keys().map(mapping).collect())
     }
@@ -237,7 +245,9 @@ async fn every_visit_measures_what_warns_of_trouble() {
         json!(names.map(|name| &line[name]))
     };
     let measured = town.measured();
-    let of_mailbox = measured.iter().filter(|line| line["Mailbox"] == "m0000");
+    let of_mailbox = measured
+        .iter()
+        .filter(|line| line["Mailbox"] == "m0000" && line["ValveOpen"].is_null());
     let of_mailbox: Vec<_> = of_mailbox.map(numbers).collect();
     assert_eq!(
         of_mailbox,
@@ -245,4 +255,27 @@ async fn every_visit_measures_what_warns_of_trouble() {
     );
     let state = world.mailbox("m0000").state();
     assert!(matches!(state.connection, Connection::NeedsConsent(_)));
+}
+
+#[tokio::test]
+async fn a_valve_is_measured_as_it_was_found_also_of_a_mailbox_that_cannot_be_visited() {
+    let (world, town) = connected(3).await;
+    let faulty = MailboxId::parse("m0002").unwrap();
+    town.mailboxes().insert(faulty, None);
+    let found = [(name(0), "Enabled"), (name(1), "Enabling")];
+    town.mappings.lock().unwrap().extend(found);
+    town.tick(&world, usize::MAX).await;
+    let valves: BTreeMap<_, _> = town
+        .measured()
+        .iter()
+        .filter(|line| !line["ValveOpen"].is_null())
+        .map(|line| (line["Mailbox"].to_string(), line["ValveOpen"].clone()))
+        .collect();
+    let expected = [("\"m0000\"", 1), ("\"m0002\"", 0)];
+    assert_eq!(
+        valves,
+        expected
+            .map(|(mailbox, open)| (mailbox.to_owned(), json!(open)))
+            .into()
+    );
 }

@@ -13,12 +13,12 @@ use common::naming::StackName;
 use common::pace::PaceStore;
 use common::route::Obstacle;
 use common::submission::{
-    Cause, Envelope, Failure, Outcome, Recipient, Reply, Stage, Submission, Verdict,
+    Cause, Envelope, Failure, Outcome, Phases, Recipient, Reply, Stage, Submission, Verdict,
 };
 use jiff::SignedDuration;
 
 use super::*;
-use crate::line::Submits;
+use crate::line::{Opened, Submits};
 
 pub(super) const BODY: &str = r#"{"id":"invoice-1","to":["a@fabrikam.com","b@fabrikam.com"],"subject":"Invoice","text":"Hello"}"#;
 
@@ -93,13 +93,14 @@ pub(super) struct Server {
     pub(super) accepted: Arc<Mutex<Vec<Mail>>>,
     /// When a message was begun.
     pub(super) begun: Arc<Mutex<Vec<Timestamp>>>,
+    is_open: bool,
     clock: FixedClock,
 }
 
 impl Line for Server {
     type Session = Self;
 
-    async fn open(&mut self) -> Result<&mut Self, Obstacle> {
+    async fn open(&mut self) -> Result<Opened<'_, Self>, Obstacle> {
         let network = |reason: &str| Obstacle {
             class: Class::Network,
             reason: reason.to_owned(),
@@ -116,7 +117,17 @@ impl Line for Server {
                     reason: "535 no".to_owned(),
                 })
             }
-            Some(Act::Answer(_) | Act::Silence | Act::Needs(_) | Act::Panic) | None => Ok(self),
+            Some(Act::Answer(_) | Act::Silence | Act::Needs(_) | Act::Panic) | None => {
+                let was_open = std::mem::replace(&mut self.is_open, true);
+                Ok(Opened {
+                    session: self,
+                    opened_in: (!was_open).then_some(Phases {
+                        connect: Duration::from_millis(21),
+                        tls: Duration::from_millis(34),
+                        auth: Duration::from_millis(55),
+                    }),
+                })
+            }
         }
     }
 }
@@ -347,6 +358,7 @@ impl World {
                 script: Arc::default(),
                 accepted: Arc::default(),
                 begun: Arc::default(),
+                is_open: false,
                 clock,
             },
             calls,
