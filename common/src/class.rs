@@ -59,7 +59,7 @@ classes! {
     MessageTooLarge = "message_too_large", Message;
     /// The message names more recipients than one transaction may.
     TooManyRecipients = "too_many_recipients", Message;
-    /// An attachment could not be fetched.
+    /// An object that the notification names is not there, or is not the one that it names.
     AttachmentUnavailable = "attachment_unavailable", Message;
     /// The From address is not among the mailbox's senders.
     SenderNotAllowed = "sender_not_allowed", Message;

@@ -13,6 +13,8 @@ use crate::naming::StackName;
 pub const STACK: &str = "PILLARBOX_STACK";
 /// The name of the DynamoDB table.
 pub const TABLE: &str = "PILLARBOX_TABLE";
+/// The name of the stack's bucket.
+pub const BUCKET: &str = "PILLARBOX_BUCKET";
 /// One extra trusted CA certificate in PEM; empty for none.
 pub const TRUSTED_CERTIFICATE: &str = "PILLARBOX_TRUSTED_CERTIFICATE";
 /// The base URL of the consent pages, without a slash at the end.

@@ -6,8 +6,12 @@
 //!
 //! An object is read whole, into memory once, and never more of it than the reader has room for.
 
+mod shelf;
+
 use std::fmt;
 use std::future::Future;
+
+pub use self::shelf::{Shelf, ShelfError};
 
 use crate::mailbox::MailboxId;
 
@@ -62,6 +66,21 @@ pub struct Location(ObjectKey);
 #[error("does not begin with {0}")]
 pub struct OutsidePrefix(Prefix);
 
+/// An object as a message names it, and how it has to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// The bucket, where it is named; nothing but the stack's own is read.
+    pub bucket: Option<String>,
+    /// The key.
+    pub key: ObjectKey,
+    /// The version; the newest, if none is named.
+    pub version: Option<VersionId>,
+    /// How many octets it has to have.
+    pub size: Option<usize>,
+    /// The SHA-256 that it has to have.
+    pub sha256: Option<[u8; 32]>,
+}
+
 /// An object as it was read.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Object {
@@ -75,24 +94,27 @@ pub struct Object {
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectError {
     /// There is none of this key, or none of this version.
-    #[error("there is no such object, or no such version of it")]
+    #[error("is not there, or not in this version")]
     Absent,
     /// It may not be read. S3 answers this for an absent object too, to those who may not list the bucket.
-    #[error("there is no such object, or it may not be read")]
+    #[error("is not there, or may not be read")]
     Denied,
     /// It is larger than there is room for; no more of it was read than that.
-    #[error("the object has more than {limit} octets")]
+    #[error("has more than {limit} octets, which is all that there is room for")]
     TooLarge {
         /// How many octets there was room for.
         limit: usize,
     },
     /// S3 did not answer, or not to the end; later it may.
-    #[error("the object cannot be read now")]
+    #[error("cannot be read now")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Where objects are.
 pub trait ObjectStore: Sync {
+    /// The name of the bucket.
+    fn bucket(&self) -> &str;
+
     /// Reads an object of up to `limit` octets: the given version, or else the newest.
     ///
     /// # Errors

@@ -64,9 +64,23 @@ fn good() -> impl Strategy<Value = (&'static str, Value)> {
         .boxed()
     };
     let ids = || text("<?[a-z]{1,3}@[a-z]{1,3}");
+    let stored = (
+        text("[a-zé .]{0,3}[a-z](/[a-z.]{0,2}[a-z]){0,2}"),
+        one_of(json!([null, "v.1"])),
+        text("[0-9a-fA-F]{64}"),
+        one_of(json!([null, 0, 17, 5.0, 1_073_741_824])),
+    )
+        .prop_map(|(key, version, hash, size)| {
+            json!({"key": key, "version_id": version, "sha256": hash, "size": size})
+        });
+    let file = prop_oneof![
+        text("([A-Za-z0-9+/]{4}){0,2}([A-Za-z0-9+/][AQgw](==)?)?")
+            .prop_map(|content| (content, Value::Null)),
+        stored.prop_map(|stored| (Value::Null, stored)),
+    ];
     let attachment = (
         text("[a-zé. ]{0,4}[a-z]"),
-        text("([A-Za-z0-9+/]{4}){0,2}([A-Za-z0-9+/][AQgw](==)?)?"),
+        file,
         one_of(json!([
             null,
             "image/png",
@@ -77,8 +91,8 @@ fn good() -> impl Strategy<Value = (&'static str, Value)> {
         one_of(json!([null, "inline", "attachment"])),
     )
         .prop_map(
-            |(filename, content, content_type, content_id, disposition)| {
-                json!([{"filename": filename, "content": content, "content_type": content_type,
+            |(filename, (content, s3), content_type, content_id, disposition)| {
+                json!([{"filename": filename, "content": content, "s3": s3, "content_type": content_type,
                 "contentId": content_id, "disposition": disposition}])
             },
         );
@@ -177,27 +191,41 @@ fn odd() -> impl Strategy<Value = (&'static str, Value)> {
         text("[a<> \"é]{0,4}"),
         one_of(json!([null, "inline", "attachment", "Inline", 1])),
     );
-    let attachment = attachment.prop_flat_map(|(filename, content, kind, id, disposition)| {
-        let good = json!({"filename": "a.png", "content": "", "content_type": "a/b"});
-        let odd = vec![
-            ("filename", filename),
-            ("content", content),
-            ("content_type", kind),
-            ("content_id", id),
-            ("disposition", disposition),
-            ("content_type", Value::Null),
-            ("filename", Value::Null),
-            ("s3", json!({})),
-            ("contentType", json!("a/b")),
-        ];
-        prop::collection::vec(prop::sample::select(odd), 1..3).prop_map(move |odd| {
-            let mut attachment = good.clone();
-            for (name, value) in odd {
-                attachment[name] = value;
-            }
-            ("attachments", json!([attachment]))
-        })
-    });
+    let odd_stored = (
+        text("[a/.%\\\\ é\n]{0,5}"),
+        one_of(json!([null, "", "v 1", "v.1"])),
+        one_of(json!([null, "abc", 1])),
+        one_of(json!([null, -1, 1.5, 1_073_741_825, "1", 2])),
+        one_of(json!([null, "b", "", 1])),
+    )
+        .prop_map(|(key, version, hash, size, bucket)| {
+            json!({"key": key, "versionId": version, "sha256": hash, "size": size, "bucket": bucket})
+        });
+    let attachment = (attachment, odd_stored);
+    let attachment =
+        attachment.prop_flat_map(|((filename, content, kind, id, disposition), stored)| {
+            let good = json!({"filename": "a.png", "content": "", "content_type": "a/b"});
+            let odd = vec![
+                ("filename", filename),
+                ("content", content),
+                ("content_type", kind),
+                ("content_id", id),
+                ("disposition", disposition),
+                ("content_type", Value::Null),
+                ("filename", Value::Null),
+                ("s3", json!({})),
+                ("s3", stored),
+                ("content", Value::Null),
+                ("contentType", json!("a/b")),
+            ];
+            prop::collection::vec(prop::sample::select(odd), 1..3).prop_map(move |odd| {
+                let mut attachment = good.clone();
+                for (name, value) in odd {
+                    attachment[name] = value;
+                }
+                ("attachments", json!([attachment]))
+            })
+        });
     let header_name = "[Xx]-([Mm][Ss]|[Ss]ender|[Bb]cc|Originating|priority|forefront)?-?[a-z_]{0,3}|[A-Za-z :-]{0,8}|bcc|List-[IiDdUu]{2}|Date";
     prop_oneof![
         2 => (any_name(), kinds),

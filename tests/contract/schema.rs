@@ -174,6 +174,21 @@ fn both_know_how_long_is_too_long() {
             false,
         ),
         (
+            "attachments",
+            json!([{"filename": "a", "s3": {"key": long("x", 1024), "version_id": long("v", 1024)}}]),
+            true,
+        ),
+        (
+            "attachments",
+            json!([{"filename": "a", "s3": {"key": long("x", 1025), "version_id": "v"}}]),
+            false,
+        ),
+        (
+            "attachments",
+            json!([{"filename": "a", "s3": {"key": "x", "version_id": long("v", 1025)}}]),
+            false,
+        ),
+        (
             "list_unsubscribe",
             json!({"url": format!("https://b.com/{}", long("x", 886))}),
             true,

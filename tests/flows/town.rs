@@ -18,7 +18,7 @@ use crate::households::{self, Servers};
 use crate::{measured, nowhere, secrecy};
 
 /// The mailboxes besides the template's own: each flow that changes one has one to itself.
-pub(crate) const MAILBOXES: [&str; 36] = [
+pub(crate) const MAILBOXES: [&str; 38] = [
     "orders",
     "linked",
     "stranger",
@@ -55,6 +55,8 @@ pub(crate) const MAILBOXES: [&str; 36] = [
     "tested",
     "rekeyed",
     "disconnected",
+    "enclosing",
+    "outgrown",
 ];
 
 /// The mailboxes of the flows of the failed queue.

@@ -115,6 +115,7 @@ fn every_variable_that_is_set_is_read_and_every_one_that_is_read_is_set() {
     let read = [
         common::config::STACK,
         common::config::TABLE,
+        common::config::BUCKET,
         common::config::TRUSTED_CERTIFICATE,
         common::config::PUBLIC_URL,
     ];

@@ -1,8 +1,8 @@
-//! The functions' way to DynamoDB and Secrets Manager: a relay that hands every call on, and in a [`Storm`] fails some. An
+//! The functions' way to DynamoDB, Secrets Manager and S3: a relay that hands every call on, and in a [`Storm`] fails some. An
 //! [`Ambush`] kills a worker at one certain call.
 //!
-//! Only the functions come this way, by the endpoint variables of the two services; deployments and tests call the local
-//! AWS directly. Without a storm, and for other mailboxes than the storm's, a call passes as it is.
+//! Only the functions come this way, by the endpoint variables of the services; deployments and tests call the local AWS
+//! directly. The relay stands for the end of TLS, which the bucket's policy asks for. Without a storm, and for other mailboxes than the storm's, a call passes as it is.
 
 mod ambush;
 mod call;
@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::{Context, Result};
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -35,10 +36,13 @@ pub use self::ambush::{Ambush, Moment};
 pub use self::storm::Storm;
 
 /// The variables by which the functions come this way.
-const ENDPOINTS: [&str; 2] = [
+const ENDPOINTS: [&str; 3] = [
     "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_S3",
     "AWS_ENDPOINT_URL_SECRETS_MANAGER",
 ];
+/// What says to the local AWS that a call came by TLS, which it does not speak itself.
+const ENDED_TLS: (&str, &str) = ("x-forwarded-proto", "https");
 /// The largest call; DynamoDB and Secrets Manager take less.
 const LARGEST_CALL: usize = 16 * 1024 * 1024;
 
@@ -269,7 +273,13 @@ impl Clerk {
         workers.into_iter().find(|worker| worker.holds(self.peer))
     }
 
-    async fn pass(&self, request: Request) -> Result<Response, Unanswered> {
+    async fn pass(&self, mut request: Request) -> Result<Response, Unanswered> {
+        let (name, value) = ENDED_TLS;
+        let headers = request.headers_mut();
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
         let answer = self.passage.pass(None, request).await;
         answer.map_err(|_| Unanswered)
     }

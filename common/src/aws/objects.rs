@@ -39,6 +39,10 @@ impl Objects {
 }
 
 impl ObjectStore for Objects {
+    fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
     async fn get(
         &self,
         location: &Location,

@@ -16,7 +16,9 @@ pub(super) fn of(class: Class, about: &Concerning<'_>) -> String {
         Class::TooManyRecipients => format!(
             "Split the recipients over several notifications; the limit of the mailbox is shown by `Get-Mailbox -Identity {address} | Format-List RecipientLimits`, and no more than 200 recipients may share one domain."
         ),
-        Class::AttachmentUnavailable => "Put the attachment back where the notification says it is, or correct the notification, and send it again.".to_owned(),
+        Class::AttachmentUnavailable => format!(
+            "Put the object that the reason names where the notification says it is, then put the notification back on the queue: `operator redrive {mailbox} --class attachment_unavailable`; or correct the notification, and send it under a new id."
+        ),
         Class::SenderNotAllowed => format!(
             "Add {from} to `senders` in the settings of mailbox {mailbox}, or leave `from` out of the notification so that {address} sends it."
         ),

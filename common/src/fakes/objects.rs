@@ -23,6 +23,9 @@ struct Version {
 }
 
 impl MemoryObjects {
+    /// What the bucket is called.
+    pub const BUCKET: &str = "pillarbox-bucket";
+
     /// Puts an object, and gives its version.
     pub fn put(&self, key: &str, content: impl Into<Vec<u8>>) -> VersionId {
         self.add(key, Some(content.into()), false)
@@ -54,6 +57,10 @@ impl MemoryObjects {
 }
 
 impl ObjectStore for MemoryObjects {
+    fn bucket(&self) -> &str {
+        Self::BUCKET
+    }
+
     async fn get(
         &self,
         location: &Location,

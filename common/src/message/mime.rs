@@ -13,6 +13,26 @@ use super::{
 };
 use crate::notification::{Attachment, Body, Disposition, Letter, TextBesideHtml};
 
+/// How many octets of a file make a line of 76 characters (RFC 2045 §6.8), which has a CRLF.
+const LINE: usize = 57;
+
+/// How many octets a file of so many octets has in a message.
+#[must_use]
+pub const fn encoded_len(octets: usize) -> usize {
+    octets.div_ceil(LINE) * 78
+}
+
+/// How many octets a file can have that has so many in a message.
+#[must_use]
+pub const fn decoded_len(encoded: usize) -> usize {
+    encoded / 78 * LINE
+}
+
+/// Says that a file is still where the notification says that it is.
+#[derive(Debug, thiserror::Error)]
+#[error("a file of the bucket was not read")]
+struct Unread;
+
 /// A part of any kind.
 pub(super) enum Part {
     Single(SinglePart),
@@ -112,10 +132,11 @@ fn file(attachment: &Attachment) -> Result<SinglePart, ComposeError> {
     if let Some(id) = &attachment.content_id {
         builder = builder.header(ContentId::from(format!("<{}>", id.as_str())));
     }
+    let content = attachment.content.given();
+    let content = content.ok_or_else(|| ComposeError::unbuilt(Unread))?;
     // Encoded here and not by lettre, which would want a copy of the file to keep.
-    // 57 octets make a line of 76 characters (RFC 2045 §6.8) and its CRLF.
-    let mut lines = String::with_capacity(attachment.content.len().div_ceil(57) * 78);
-    base64::encode(&attachment.content, &mut lines).map_err(ComposeError::unbuilt)?;
+    let mut lines = String::with_capacity(encoded_len(content.len()));
+    base64::encode(content, &mut lines).map_err(ComposeError::unbuilt)?;
     let body = Encoded::dangerous_pre_encoded(lines.into_bytes(), ContentTransferEncoding::Base64);
     Ok(builder.body(body))
 }

@@ -31,6 +31,7 @@ use self::header::{people, structured, text};
 pub use self::{
     error::{ComposeError, SenderField},
     identity::MessageIdentity,
+    mime::{decoded_len, encoded_len},
     policy::SenderPolicy,
     text::Untextable,
 };
@@ -57,8 +58,8 @@ pub struct Message {
 ///
 /// # Errors
 ///
-/// When the policy does not allow the sender, a recipient, their number or the size, or when the notification's html
-/// cannot be turned into text. All of them are final: the same notification fails again.
+/// When the policy does not allow the sender, a recipient, their number or the size, when the notification's html cannot be
+/// turned into text, or when a file of the bucket has not been read yet. All of them are final: the same notification fails again.
 pub fn compose(
     notification: &Notification,
     policy: &SenderPolicy,

@@ -8,7 +8,11 @@ use mail_parser::{HeaderForm, MessageParser, MimeHeaders};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{class::Class, mailbox::MailboxId, notification::NotificationId};
+use crate::{
+    class::Class,
+    mailbox::MailboxId,
+    notification::{Content, NotificationId},
+};
 
 /// A picture of one red pixel.
 const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";

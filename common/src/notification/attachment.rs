@@ -10,9 +10,10 @@ use base64::{
 
 use super::{
     fault::Problem,
-    reader::{Found, LATER, Names, Spelling},
+    reader::{Found, Names, Spelling},
+    stored,
 };
-use crate::address::is_invisible;
+use crate::{address::is_invisible, object::Reference};
 
 const NAMES: Names = Names {
     known: &[
@@ -21,8 +22,9 @@ const NAMES: Names = Names {
         "content_id",
         "disposition",
         "content",
+        "s3",
     ],
-    refused: &[("s3", LATER)],
+    refused: &[],
     spelling: Spelling::SnakeOrCamel,
 };
 
@@ -44,7 +46,27 @@ pub struct Attachment {
     /// Whether it is shown in the mail or listed below it.
     pub disposition: Disposition,
     /// The file itself.
-    pub content: Vec<u8>,
+    pub content: Content,
+}
+
+/// A file, or where it is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Content {
+    /// What is in it.
+    Given(Vec<u8>),
+    /// An object of the stack's bucket, to be read before the message is written.
+    Stored(Box<Reference>),
+}
+
+impl Content {
+    /// What is in the file, if it is here.
+    #[must_use]
+    pub fn given(&self) -> Option<&[u8]> {
+        match self {
+            Self::Given(content) => Some(content),
+            Self::Stored(_) => None,
+        }
+    }
 }
 
 /// Where a mail program shows an attachment.
@@ -222,13 +244,20 @@ impl Attachment {
     }
 
     fn read(found: Found<'_>, others: &[Self]) -> Option<Self> {
-        let mut fields = found.fields("an object with filename and content", &NAMES)?;
+        let mut fields = found.fields("an object with filename and content or s3", &NAMES)?;
         let filename = fields
             .require("filename")
             .and_then(|found| found.parse("a string", FileName::parse));
-        let content = fields
-            .require("content")
-            .and_then(|found| found.parse("base64 in a string", decoded));
+        let content = match fields.take("s3") {
+            None => fields
+                .require("content")
+                .and_then(|found| found.parse("base64 in a string", decoded))
+                .map(Content::Given),
+            Some(_) if fields.take("content").is_some() => {
+                fields.refuse("has both content and s3; one of them is the file")
+            }
+            Some(found) => stored::read(found).map(|named| Content::Stored(Box::new(named))),
+        };
         let disposition = fields
             .take("disposition")
             .map(|found| found.parse("\"inline\" or \"attachment\"", disposition));
@@ -306,7 +335,7 @@ impl fmt::Debug for Attachment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attachment")
             .field("content_type", &self.content_type)
-            .field("length", &self.content.len())
+            .field("length", &self.content.given().map(<[u8]>::len))
             .finish_non_exhaustive()
     }
 }

@@ -32,6 +32,15 @@ pub struct InvalidNotification {
 }
 
 impl InvalidNotification {
+    /// Says what is wrong with a body as a whole.
+    pub(super) fn whole(problem: &str) -> Self {
+        let faults = Faults::default();
+        faults.add(&Pointer::default(), problem);
+        Self {
+            faults: faults.0.into_inner(),
+        }
+    }
+
     /// Returns the faults; there is at least one, and of very many the first thousand.
     pub fn faults(&self) -> &[Fault] {
         &self.faults

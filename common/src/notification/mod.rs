@@ -20,9 +20,11 @@ mod json;
 mod label;
 mod letter;
 mod party;
+mod pointer;
 mod raw;
 mod reader;
 mod schema;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -34,7 +36,7 @@ use std::{collections::BTreeMap, fmt};
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::{
-    attachment::{Attachment, ContentId, ContentType, Disposition, FileName},
+    attachment::{Attachment, Content, ContentId, ContentType, Disposition, FileName},
     body::{Body, Subject, TextBesideHtml},
     choice::{OnUnknown, Priority},
     fault::{Fault, InvalidNotification, Problem},
@@ -42,6 +44,7 @@ pub use self::{
     id::{ContentHash, NotificationId},
     letter::Letter,
     party::{DisplayName, Party},
+    pointer::BodyPointer,
     raw::{Dated, RawMessage},
     schema::schema,
     thread::MessageId,
@@ -121,6 +124,15 @@ pub struct Notification {
     content_hash: ContentHash,
 }
 
+/// What the body of a queue message is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opened {
+    /// The notification.
+    Here(Box<Notification>),
+    /// A pointer to where the notification is.
+    Elsewhere(BodyPointer),
+}
+
 /// What a notification says, and in which form.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Mail {
@@ -135,13 +147,40 @@ impl Notification {
     ///
     /// # Errors
     ///
-    /// When the body is not JSON or not a notification; the error holds all the faults at once.
+    /// When the body is not JSON or not a notification, but a pointer to one; the error holds all the faults at once.
     pub fn parse(body: &str) -> Result<Self, InvalidNotification> {
+        Self::parse_named(body, None)
+    }
+
+    /// Reads the body of a queue message, or finds that it is elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// When the body is not JSON, or neither a notification nor a pointer to one; the error holds all the faults at once.
+    pub fn open(body: &str) -> Result<Opened, InvalidNotification> {
         let faults = Faults::default();
-        let read = json::read(body, &faults)
-            .and_then(|value| wrapper::unwrapped(value, &faults))
-            .and_then(|content| Self::read(content, &faults));
-        faults.judge(read)
+        let content =
+            json::read(body, &faults).and_then(|value| wrapper::unwrapped(value, &faults));
+        let opened = content.and_then(|content| match content {
+            wrapper::Content::Here(here) => {
+                Self::read(here, &faults).map(|read| Opened::Here(Box::new(read)))
+            }
+            wrapper::Content::Elsewhere(pointer) => Some(Opened::Elsewhere(pointer)),
+        });
+        faults.judge(opened)
+    }
+
+    /// Reads a body that has to be here, and whose notification has the id `named` if it has none of its own.
+    fn parse_named(body: &str, named: Option<NotificationId>) -> Result<Self, InvalidNotification> {
+        match Self::open(body)? {
+            Opened::Here(mut read) => {
+                read.id = read.id.or(named);
+                Ok(*read)
+            }
+            Opened::Elsewhere(_) => Err(InvalidNotification::whole(
+                "is a pointer of the SQS extended client, where the notification itself is needed",
+            )),
+        }
     }
 
     /// Returns the hash of what it says, by which a repeat is told from another notification with the same id.

@@ -185,6 +185,18 @@ impl<'f> Found<'f> {
         }
     }
 
+    /// Reads a whole number from 0 to `most`, a count of `unit`.
+    pub(super) fn count(self, most: u32, unit: &str) -> Option<usize> {
+        let number = self
+            .as_number()
+            .filter(|number| number.fract() == 0.0 && (0.0..=f64::from(most)).contains(number));
+        match number {
+            // Nothing is lost: it is whole, and from 0 to a u32.
+            Some(number) => Some(number as usize),
+            None => self.refuse(format!("is not a number of {unit} from 0 to {most}")),
+        }
+    }
+
     /// Checks that this is the one number it may be.
     pub(super) fn check_number(self, only: u32, accepted: &str) {
         match self.as_number() {

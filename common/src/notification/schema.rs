@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     attachment::Attachment, format::FORMATS, header::ExtraHeader, label, reader::camel_case,
-    thread::MessageId,
+    stored::MAX_SIZE, thread::MessageId,
 };
 
 /// Returns the schema of a notification.
@@ -285,13 +285,15 @@ fn attachment() -> Value {
             "content",
             json!({
                 "description": "The file in base64.",
-                "type": "string",
+                "type": ["string", "null"],
                 "contentEncoding": "base64",
                 "pattern": pattern::base64(),
             }),
         ),
+        ("s3", stored()),
     ]);
-    attachment["required"] = json!(["filename", "content"]);
+    attachment["required"] = json!(["filename"]);
+    attachment["oneOf"] = json!([given("content"), given("s3")]);
     attachment["properties"]["filename"]["type"] = "string".into();
     let is_listed = has("disposition", json!({"const": "attachment"}));
     let is_shown = json!({"anyOf": [
@@ -304,6 +306,56 @@ fn attachment() -> Value {
         "What is shown inline needs its media type.",
     );
     attachment
+}
+
+/// A file in the stack's bucket.
+fn stored() -> Value {
+    let mut stored = object(vec![
+        (
+            "bucket",
+            json!({
+                "description": "The stack's own bucket, which is meant without it too.",
+                "type": ["string", "null"],
+            }),
+        ),
+        (
+            "key",
+            string(
+                "Its key, below mailboxes/<mailbox>/.",
+                pattern::object_key(),
+            ),
+        ),
+        (
+            "version_id",
+            string("The version that S3 gave it.", pattern::version_id()),
+        ),
+        (
+            "size",
+            json!({
+                "description": "How many octets it has.",
+                "type": ["integer", "null"],
+                "minimum": 0,
+                "maximum": MAX_SIZE,
+            }),
+        ),
+        (
+            "sha256",
+            string(
+                "Its SHA-256 in hexadecimal digits.",
+                "^[0-9A-Fa-f]{64}$".to_owned(),
+            ),
+        ),
+    ]);
+    stored["description"] = "The file, as an object in the stack's bucket.".into();
+    stored["type"] = json!(["object", "null"]);
+    stored["anyOf"] = json!([
+        {"type": "null"},
+        all([
+            has("key", json!({"type": "string"})),
+            json!({"anyOf": [given("version_id"), given("sha256")]}),
+        ]),
+    ]);
+    stored
 }
 
 fn list_unsubscribe() -> Value {

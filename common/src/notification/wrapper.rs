@@ -4,6 +4,9 @@
 //! that holds the JSON comes from whoever encodes it twice. Wrappers may be in each other. All are told by names that no
 //! notification has. The faults of what was in a wrapper are placed by pointers that begin in it.
 //!
+//! The SQS extended client wraps nothing: it leaves a pointer to an object that holds the body. Whoever can read the object
+//! [follows](BodyPointer::follow) it.
+//!
 //! A wrapper knows the copies of one thing by an id of its own, which serves where the notification has none: so what SNS
 //! or EventBridge deliver twice, under two ids of the queue, is still one mail.
 
@@ -13,6 +16,7 @@ use super::{
     fault::{Faults, Pointer},
     id::NotificationId,
     json,
+    pointer::BodyPointer,
 };
 
 /// How many wrappers may be in each other.
@@ -26,16 +30,27 @@ pub(super) struct Unwrapped {
     pub(super) id: Option<NotificationId>,
 }
 
+/// What is left when the wrappers are off.
+pub(super) enum Content {
+    /// The notification, if it is one.
+    Here(Unwrapped),
+    /// Where it is.
+    Elsewhere(BodyPointer),
+}
+
 /// Takes the wrappers off.
-pub(super) fn unwrapped(value: Value, faults: &Faults) -> Option<Unwrapped> {
+pub(super) fn unwrapped(value: Value, faults: &Faults) -> Option<Content> {
     let mut unwrapped = Unwrapped { value, id: None };
     for _ in 0..MAX_DEPTH {
         let Some(wrapper) = Wrapper::of(&unwrapped.value) else {
             break;
         };
-        unwrapped = wrapper.open(unwrapped, faults)?;
+        match wrapper.open(unwrapped, faults)? {
+            Content::Here(inner) => unwrapped = inner,
+            pointer @ Content::Elsewhere(_) => return Some(pointer),
+        }
     }
-    Some(unwrapped)
+    Some(Content::Here(unwrapped))
 }
 
 /// A kind of wrapper.
@@ -57,10 +72,7 @@ impl Wrapper {
         let is_text = |name: &str| value.get(name).is_some_and(Value::is_string);
         match value {
             Value::String(_) => Some(Self::Text),
-            Value::Array(items) => {
-                let class = items.first().and_then(Value::as_str)?;
-                class.ends_with("S3Pointer").then_some(Self::Pointer)
-            }
+            Value::Array(items) => BodyPointer::is_one(items).then_some(Self::Pointer),
             Value::Object(_) if is_text("TopicArn") && is_text("Message") => Some(Self::Topic),
             Value::Object(fields) if is_text("detail-type") && fields.contains_key("detail") => {
                 Some(Self::Event)
@@ -70,21 +82,17 @@ impl Wrapper {
         }
     }
 
-    fn open(self, outer: Unwrapped, faults: &Faults) -> Option<Unwrapped> {
+    fn open(self, outer: Unwrapped, faults: &Faults) -> Option<Content> {
         let Unwrapped { mut value, id } = outer;
-        let refuse = |problem: &str| {
-            faults.add(&Pointer::default(), problem);
-            None
-        };
         let inner_id = |value: &Value, name: &str| {
             let id = value.get(name).and_then(Value::as_str)?;
             NotificationId::parse(id).ok()
         };
         match self {
-            Self::Text => Some(Unwrapped {
+            Self::Text => Some(Content::Here(Unwrapped {
                 value: json::read(value.as_str()?, faults)?,
                 id,
-            }),
+            })),
             Self::Topic => {
                 let named = value.pointer("/MessageAttributes/pillarbox-id/Value");
                 let named = match named.and_then(Value::as_str).map(NotificationId::parse) {
@@ -100,24 +108,24 @@ impl Wrapper {
                 };
                 let id = named.or_else(|| inner_id(&value, "MessageId")).or(id);
                 let text = value.get("Message").and_then(Value::as_str)?;
-                Some(Unwrapped {
+                Some(Content::Here(Unwrapped {
                     value: json::read(text, faults)?,
                     id,
-                })
+                }))
             }
             Self::Event => {
                 let id = inner_id(&value, "id").or(id);
-                Some(Unwrapped {
+                Some(Content::Here(Unwrapped {
                     value: value.get_mut("detail").map(Value::take)?,
                     id,
-                })
+                }))
             }
-            Self::Pointer => refuse(
-                "is a pointer of the SQS extended client to a body in S3, which is not available in this version",
-            ),
-            Self::Task => refuse(
-                "has a TaskToken, which nobody here answers; send from Step Functions without waitForTaskToken",
-            ),
+            Self::Pointer => BodyPointer::read(&value, id, faults).map(Content::Elsewhere),
+            Self::Task => {
+                let problem = "has a TaskToken, which nobody here answers; send from Step Functions without waitForTaskToken";
+                faults.add(&Pointer::default(), problem);
+                None
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use common::clock::Clock;
 use common::failed::{Attribute, FailedCopy, Report};
 use common::ledger::{self, Key, LedgerStore, Redrive, Resend, Written};
 use common::mailbox::MailboxId;
-use common::notification::{Notification, NotificationId};
+use common::notification::{Notification, NotificationId, Opened};
 use common::telemetry::chain;
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -56,6 +56,8 @@ struct Read<'a> {
     copy: &'a FailedCopy,
     report: Report,
     notification: Option<Notification>,
+    /// Whether the notification is in the bucket, and only a pointer to it here.
+    is_elsewhere: bool,
     id: Option<NotificationId>,
 }
 
@@ -229,11 +231,16 @@ impl<L: LedgerStore, Q: FailedQueue, C: Clock> FailedDesk<'_, L, Q, C> {
 
     /// Asks the ledger what may be done.
     async fn ask(&self, read: &Read<'_>, resend: Resend) -> Result<(Option<Key>, Redrive), Why> {
-        let (Some(notification), Some(id)) = (&read.notification, &read.id) else {
+        let notification = read.notification.as_ref();
+        let Some(id) = read
+            .id
+            .as_ref()
+            .filter(|_| notification.is_some() || read.is_elsewhere)
+        else {
             // What is no notification has no record.
             return Ok((None, Redrive::AsItIs));
         };
-        if notification.dry_run {
+        if notification.is_some_and(|notification| notification.dry_run) {
             // It is asked anew, and the record of the notification that it goes before says nothing of it.
             return Ok((None, Redrive::AsItIs));
         }
@@ -246,7 +253,16 @@ impl<L: LedgerStore, Q: FailedQueue, C: Clock> FailedDesk<'_, L, Q, C> {
             // The ledger has forgotten it, and the copy has not.
             return Ok((Some(key), Redrive::Unknown));
         }
-        let content = notification.content_hash().as_str();
+        let content = match (notification, &record) {
+            (Some(notification), _) => notification.content_hash().as_str(),
+            (None, _) if read.report.class == Some(Class::IdempotencyConflict) => {
+                return Ok((Some(key), Redrive::Conflict));
+            }
+            // What is elsewhere was read before it failed, and failed for something else than its content. The next claim
+            // compares it again.
+            (None, Some(record)) => record.content.as_str(),
+            (None, None) => return Ok((Some(key), Redrive::AsItIs)),
+        };
         let redrive = ledger::redrive(record.as_ref(), content, resend, now);
         Ok((Some(key), redrive))
     }
@@ -259,12 +275,17 @@ impl<L: LedgerStore, Q: FailedQueue, C: Clock> FailedDesk<'_, L, Q, C> {
 
 impl<'a> Read<'a> {
     fn of(copy: &'a FailedCopy) -> Self {
-        let notification = Notification::parse(&copy.body).ok();
+        let (notification, is_elsewhere) = match Notification::open(&copy.body) {
+            Ok(Opened::Here(notification)) => (Some(*notification), false),
+            Ok(Opened::Elsewhere(_)) => (None, true),
+            Err(_) => (None, false),
+        };
         let own = notification.as_ref().and_then(|read| read.id.as_ref());
         Self {
             id: copy.notification(own),
             report: copy.report(),
             notification,
+            is_elsewhere,
             copy,
         }
     }

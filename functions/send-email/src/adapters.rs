@@ -10,6 +10,7 @@ use common::grant::TokenSet;
 use common::ledger::LedgerStore;
 use common::mailbox::{MailboxId, MailboxStates};
 use common::metrics::{LogMeter, Meter};
+use common::object::ObjectStore;
 use common::pace::PaceStore;
 use common::telemetry::chain;
 use common::vault::{Current, VaultError, Version};
@@ -40,6 +41,10 @@ impl Ports for Outside<'_> {
 
     fn paces(&self) -> &impl PaceStore {
         &self.office.paces
+    }
+
+    fn objects(&self) -> &impl ObjectStore {
+        &self.office.objects
     }
 
     fn clock(&self) -> &impl Clock {

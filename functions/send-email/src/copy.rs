@@ -8,6 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 /// The attribute that says when the first of several copies was put on the queue.
 pub(crate) const FIRST_ATTRIBUTE: &str = "pillarbox-first-enqueued-at";
 
+/// How long a notification that says nothing of its end is worth sending: SQS deletes it after 14 days.
+pub(crate) const WORTH_SENDING: SignedDuration = SignedDuration::from_hours(13 * 24);
 /// How long a copy stays on the queue before a new one takes its place.
 const RENEWED_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long a notification waits for a mailbox that is closed.

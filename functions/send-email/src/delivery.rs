@@ -8,6 +8,7 @@
 mod dry_run;
 mod endings;
 mod pacing;
+mod reading;
 mod sending;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,12 +20,13 @@ use common::clock::Clock;
 use common::ledger::{self, Claim, Key, LedgerError, LedgerStore, Reason, Record, Worker, Written};
 use common::mailbox::{Connection, MailboxState, MailboxStates, Settings, StateUnavailable};
 use common::metrics::{Measurement, Meter, Metric};
-use common::notification::{InvalidNotification, Notification, NotificationId};
+use common::notification::{Notification, NotificationId};
 use common::pace::PaceUnavailable;
 use common::telemetry::chain;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use self::endings::Known;
 use self::sending::Claimed;
 use crate::backoff;
 use crate::copy::Copy;
@@ -137,14 +139,14 @@ impl<'a, P: Ports> Desk<'a, P> {
         }
     }
 
-    /// Whether there is time to begin a copy and to end it.
-    pub(crate) fn has_time(&self, copy: &Copy) -> bool {
-        self.latest_begin(copy) >= self.now()
+    /// Whether there is time to begin what has so many octets, and to end it.
+    pub(crate) fn has_time(&self, octets: usize) -> bool {
+        self.latest_begin(octets) >= self.now()
     }
 
-    /// The last moment at which a copy can be begun.
-    fn latest_begin(&self, copy: &Copy) -> Timestamp {
-        let needed = RECORD + Duration::from_secs(copy.body.len() as u64 / SLOWEST);
+    /// The last moment at which what has so many octets can be begun.
+    fn latest_begin(&self, octets: usize) -> Timestamp {
+        let needed = RECORD + Duration::from_secs(octets as u64 / SLOWEST);
         self.deadline
             .saturating_sub(needed)
             .unwrap_or(Timestamp::MIN)
@@ -203,7 +205,7 @@ impl<'a, P: Ports> Desk<'a, P> {
     /// Begins only what is due and what the mailbox's state allows. What waits for a closed mailbox is looked at all the same when
     /// it has come to an age at which SQS would soon delete it.
     async fn look_at(&self, copy: &Copy, line: &mut impl Line) -> Result<Fate, Interrupted> {
-        let read = Notification::parse(&copy.body);
+        let read = self.read(copy).await?;
         let send_at = read.as_ref().ok().and_then(|read| read.send_at);
         if let Some(wait) = self.wait_until_due(copy, &read) {
             return Ok(Fate::PutBack(wait));
@@ -228,11 +230,7 @@ impl<'a, P: Ports> Desk<'a, P> {
 
     /// How long a copy is hidden whose time has not come; a dry run is of use only before. Nothing is recorded of it, so that the first attempt, and the
     /// `Date` with it, is when it is sent.
-    fn wait_until_due(
-        &self,
-        copy: &Copy,
-        read: &Result<Notification, InvalidNotification>,
-    ) -> Option<Duration> {
+    fn wait_until_due(&self, copy: &Copy, read: &Result<Notification, Reason>) -> Option<Duration> {
         let now = self.now();
         let notification = read.as_ref().ok()?;
         let send_at = notification.send_at.filter(|send_at| *send_at > now)?;
@@ -248,28 +246,27 @@ impl<'a, P: Ports> Desk<'a, P> {
     async fn attempt(
         &self,
         copy: &Copy,
-        read: Result<Notification, InvalidNotification>,
+        read: Result<Notification, Reason>,
         line: &mut impl Line,
         state: &MailboxState,
     ) -> Result<Fate, Interrupted> {
         let notification = match read {
             Ok(notification) => notification,
-            Err(invalid) => {
-                let reason = ours(Class::InvalidMessage, invalid.to_string(), "parse");
-                return self.hand_over(copy, None, None, &reason).await;
-            }
+            Err(reason) => return self.hand_over(copy, None, None, None, &reason).await,
         };
         let enqueued_at = copy.first_enqueued_at().unwrap_or(self.now());
         if notification.is_too_far_ahead(enqueued_at) {
             let reply = "/send_at is more than 14 days after it was put on the queue";
             let reason = ours(Class::InvalidMessage, reply.to_owned(), "parse");
-            return self.hand_over(copy, None, None, &reason).await;
+            let read = Some(&notification);
+            return self.hand_over(copy, read, None, None, &reason).await;
         }
         let id = match id_of(Some(&notification), copy) {
             Ok(id) => id,
             Err(fault) => {
                 let reason = ours(Class::InvalidMessage, fault, "parse");
-                return self.hand_over(copy, None, None, &reason).await;
+                let read = Some(&notification);
+                return self.hand_over(copy, read, None, None, &reason).await;
             }
         };
         let mailbox = &self.settings.mailbox;
@@ -285,6 +282,12 @@ impl<'a, P: Ports> Desk<'a, P> {
         };
         let record = self.ports.ledger().read(&key, now).await?;
         let content = notification.content_hash().as_str();
+        let known = Known {
+            copy,
+            notification: &notification,
+            id: &id,
+            key: &key,
+        };
         match ledger::claim(record.as_ref(), content, &worker, now) {
             Claim::Done => Ok(Fate::Settled),
             Claim::NotBefore(moment) => {
@@ -298,15 +301,14 @@ impl<'a, P: Ports> Desk<'a, P> {
             Claim::Conflict => {
                 let reply = "the same id came with other content before".to_owned();
                 let reason = ours(Class::IdempotencyConflict, reply, "ledger");
-                self.hand_over(copy, Some(&id), None, &reason).await
+                let read = Some(&notification);
+                self.hand_over(copy, read, Some(&id), None, &reason).await
             }
-            Claim::HandOver(record) => self.finish(copy, &id, &key, &record).await,
+            Claim::HandOver(record) => self.finish(known, &record).await,
             Claim::Lost(record) => {
                 let reply = "the worker was lost while it sent the message".to_owned();
                 let reason = ours(Class::UnknownAfterData, reply, "worker");
-                let claimed = (copy, &id, &key);
-                self.end_unknown(claimed, &record, &notification, reason, Vec::new())
-                    .await
+                self.end_unknown(known, &record, reason, Vec::new()).await
             }
             Claim::Granted(record) => {
                 self.write(&key, &record).await?;
@@ -316,7 +318,7 @@ impl<'a, P: Ports> Desk<'a, P> {
                     key: &key,
                     worker: &worker,
                     record,
-                    notification: &notification,
+                    notification,
                     state,
                 };
                 self.send(claimed, line).await

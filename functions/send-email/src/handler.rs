@@ -35,7 +35,7 @@ pub(crate) async fn deliver<P: Ports>(
     let chance = desk.ports.chance();
     let mut answer = SqsBatchResponse::default();
     for copy in copies {
-        let fate = if desk.has_time(copy) {
+        let fate = if desk.has_time(copy.body.len()) {
             let started = Moment::now();
             let delivery = AssertUnwindSafe(desk.deliver(copy, line))
                 .catch_unwind()

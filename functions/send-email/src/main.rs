@@ -14,8 +14,10 @@ mod settlement;
 use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::SqsEvent;
-use common::aws::{self, Functions, Ledger, Mappings, Paces, Parameters, Queues, Secrets, States};
-use common::config::{LOG_LEVEL, Reader, process_environment};
+use common::aws::{
+    self, Functions, Ledger, Mappings, Objects, Paces, Parameters, Queues, Secrets, States,
+};
+use common::config::{BUCKET, LOG_LEVEL, Reader, process_environment};
 use common::vault::Vault;
 use common::{telemetry, tls};
 use jiff::Timestamp;
@@ -31,7 +33,8 @@ async fn main() -> Result<(), Error> {
     let level = reader.optional(LOG_LEVEL, |level| {
         level.parse().map_err(|_| "is not a level".to_owned())
     });
-    let environment = reader.finish(environment)?;
+    let bucket = reader.required(BUCKET, |value| Ok(value.to_owned()));
+    let (environment, bucket) = reader.finish(environment.zip(bucket))?;
     telemetry::start(level.unwrap_or(LevelFilter::INFO));
 
     let config = aws::load().await;
@@ -41,6 +44,7 @@ async fn main() -> Result<(), Error> {
         ledger: Ledger::new(&config, environment.table.clone()),
         states: States::new(&config, environment.table.clone()),
         paces: Paces::new(&config, environment.table),
+        objects: Objects::new(&config, bucket),
         vault: Vault::new(Secrets::new(&config), stack.clone()),
         queues: Queues::new(&config),
         functions: Functions::new(&config),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use common::aws::{
-    Functions, Ledger, Mappings, Paces, Parameters, Queues, Secrets, SettingsError, States,
+    Functions, Ledger, Mappings, Objects, Paces, Parameters, Queues, Secrets, SettingsError, States,
 };
 use common::clock::{Clock, SystemClock};
 use common::digest;
@@ -34,6 +34,7 @@ pub(crate) struct Office {
     pub(crate) ledger: Ledger,
     pub(crate) states: States,
     pub(crate) paces: Paces,
+    pub(crate) objects: Objects,
     pub(crate) vault: Vault<Secrets>,
     pub(crate) queues: Queues,
     pub(crate) functions: Functions,

@@ -9,6 +9,7 @@ use common::failed::Attribute;
 use common::ledger::LedgerStore;
 use common::mailbox::MailboxStates;
 use common::metrics::Meter;
+use common::object::ObjectStore;
 use common::pace::PaceStore;
 
 use crate::copy::Copy;
@@ -23,6 +24,9 @@ pub(crate) trait Ports: Sync {
 
     /// The paces of mailboxes.
     fn paces(&self) -> &impl PaceStore;
+
+    /// The stack's bucket.
+    fn objects(&self) -> &impl ObjectStore;
 
     /// The time.
     fn clock(&self) -> &impl Clock;

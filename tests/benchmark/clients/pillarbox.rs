@@ -14,7 +14,7 @@ use common::address::EmailAddress;
 use common::mailbox::MailboxId;
 use common::message::{Message, MessageIdentity, SenderPolicy, compose};
 use common::notification::{
-    Attachment, ContentType, Disposition, FileName, Mail, Notification, NotificationId,
+    Attachment, Content, ContentType, Disposition, FileName, Mail, Notification, NotificationId,
 };
 use common::secret::AccessToken;
 use common::submission::{Server, Session, Transfer, Verdict};
@@ -101,7 +101,7 @@ fn attachment(content: Vec<u8>) -> Result<Attachment> {
         content_type: ContentType::bytes(),
         content_id: None,
         disposition: Disposition::Attachment,
-        content,
+        content: Content::Given(content),
     })
 }
 

@@ -52,6 +52,27 @@ golden!(invitation, {
 });
 
 #[test]
+fn attachment_from_the_bucket() {
+    let mut stored = notification(json!({
+        "attachments": [{
+            "filename": "Rechnung März.pdf", "content_type": "application/pdf",
+            "s3": {"key": "mailboxes/billing/2026/rechnung.pdf", "version_id": "v.1", "size": 5},
+        }],
+    }));
+    let unread = compose(&stored, &policy(), &identity("n-1")).unwrap_err();
+    assert!(matches!(unread, ComposeError::Unbuilt(_)), "{unread}");
+    let Mail::Letter(letter) = &mut stored.mail else {
+        panic!("it is a letter");
+    };
+    letter.attachments[0].content = Content::Given(b"%PDF-".to_vec());
+    let message = compose(&stored, &policy(), &identity("n-1")).unwrap();
+    golden(
+        &message,
+        include_str!("../../../tests/fixtures/attachment_from_the_bucket.eml"),
+    );
+}
+
+#[test]
 fn addresses_in_utf8() {
     let message = composed(json!({
         "smtputf8": true,

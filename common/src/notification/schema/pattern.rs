@@ -12,6 +12,7 @@ use super::super::{
     thread::MessageId,
     unsubscribe::ListUnsubscribe,
 };
+use crate::object::{ObjectKey, VersionId};
 
 /// White space, as Unicode has it: what is trimmed.
 const SPACE: &str = r"\u0009-\u000d \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
@@ -116,6 +117,19 @@ pub(super) fn content_type() -> String {
 pub(super) fn content_id() -> String {
     let id = format!(r"[!#-;=?-~]{{1,{}}}", ContentId::MAX_LEN);
     format!("^(?:{id}|<{id}>)$")
+}
+
+/// The key of an object, as a path of names.
+pub(super) fn object_key() -> String {
+    let name = r"(?!\.{1,2}(?:/|$))[^/\\%\u0000-\u001f\u007f-\u009f]+";
+    format!(
+        r"^(?=[\s\S]{{1,{}}}$){name}(?:/{name})*$",
+        ObjectKey::MAX_LEN
+    )
+}
+
+pub(super) fn version_id() -> String {
+    format!("^[!-~]{{1,{}}}$", VersionId::MAX_LEN)
 }
 
 /// Base64 with or without padding, and white space wherever an encoder put it.

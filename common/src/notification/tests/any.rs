@@ -17,7 +17,11 @@ fn any_json() -> impl Strategy<Value = Value> {
                 "contentType",
                 "url",
                 "oneClick",
-                "s3"
+                "s3",
+                "key",
+                "versionId",
+                "size",
+                "sha256"
             ][..]
         )
         .prop_map(str::to_owned),

@@ -107,11 +107,81 @@ fn faults_are_placed_in_what_was_wrapped() {
     );
 }
 
+/// What the SQS extended client leaves on the queue.
+fn pointer(class: &str) -> Value {
+    json!([class, {"s3BucketName": "pillarbox-bucket", "s3Key": "mailboxes/billing/0af5"}])
+}
+
+const NEW: &str = "software.amazon.payloadoffloading.PayloadS3Pointer";
+
+#[test]
+fn a_pointer_of_the_extended_client_leads_to_the_notification_that_it_would_be_alone() {
+    let body = with(json!({"subject": "Your invoice"}));
+    let alone = Notification::parse(&body).unwrap();
+    let old = "com.amazon.sqs.javamessaging.MessageS3Pointer";
+    for class in [NEW, old] {
+        let Opened::Elsewhere(found) = Notification::open(&pointer(class).to_string()).unwrap()
+        else {
+            panic!("{class} is a pointer");
+        };
+        assert_eq!(found.object.bucket.as_deref(), Some("pillarbox-bucket"));
+        assert_eq!(found.object.key.as_str(), "mailboxes/billing/0af5");
+        assert!(found.follow(&body).unwrap() == alone);
+    }
+    // What SNS wraps around a pointer names what the pointer leads to.
+    let published = topic(&pointer(NEW).to_string()).to_string();
+    let Opened::Elsewhere(found) = Notification::open(&published).unwrap() else {
+        panic!("there is a pointer in the envelope");
+    };
+    let read = found.follow(&body).unwrap();
+    assert_eq!(id_of(&read), Some("5d0a3c9e-6a54-5c7b-9f8e-2f6a1c1f0001"));
+    let named = with(json!({"id": "invoice-4711"}));
+    assert_eq!(id_of(&found.follow(&named).unwrap()), Some("invoice-4711"));
+    assert!(matches!(
+        Notification::open(&body).unwrap(),
+        Opened::Here(_)
+    ));
+}
+
+#[test]
+fn a_pointer_leads_to_a_notification_and_to_nothing_else() {
+    let Opened::Elsewhere(found) = Notification::open(&pointer(NEW).to_string()).unwrap() else {
+        panic!("it is a pointer");
+    };
+    let fault = |body: &str| found.follow(body).unwrap_err().to_string();
+    assert!(fault(&pointer(NEW).to_string()).contains("where the notification itself is needed"));
+    assert!(fault("Dear Anna").contains("is not JSON"));
+    assert!(fault(&with(json!({"subjcet": "x"}))).contains("/subjcet is not a field here"));
+
+    let refused = |at: Value, expected: &[(&str, &str)]| {
+        let error = Notification::open(&json!([NEW, at]).to_string()).unwrap_err();
+        let found: Vec<_> = error
+            .faults()
+            .iter()
+            .map(|fault| fault.pointer.as_str())
+            .collect();
+        let pointers: Vec<_> = expected.iter().map(|(at, _)| *at).collect();
+        assert_eq!(found, pointers);
+        for (fault, (_, words)) in error.faults().iter().zip(expected) {
+            assert!(fault.problem.contains(words), "{fault}");
+        }
+    };
+    let writes = "is not a string, as the SQS extended client writes it";
+    let (bucket, key) = ("/1/s3BucketName", "/1/s3Key");
+    refused(json!({}), &[(bucket, writes), (key, writes)]);
+    refused(json!("s3://a/b"), &[(bucket, writes), (key, writes)]);
+    refused(
+        json!({"s3BucketName": "a", "s3Key": "mailboxes/billing/../payroll/a"}),
+        &[(key, "is empty, . or ..")],
+    );
+}
+
 #[test]
 fn what_cannot_be_unwrapped_is_refused_for_what_it_is() {
-    let pointer = json!(["software.amazon.payloadoffloading.PayloadS3Pointer",
-        {"s3BucketName": "large", "s3Key": "0af5"}]);
-    refused(&pointer.to_string(), &[("", "SQS extended client")]);
+    refused(
+        &pointer(NEW).to_string(),
+        &[("", "is a pointer of the SQS extended client")],
+    );
     let task = json!({"TaskToken": "AQB", "Message": {"to": "a@b.com"}});
     refused(&task.to_string(), &[("", "waitForTaskToken")]);
     let mut deep = with(json!({}));

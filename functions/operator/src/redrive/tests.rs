@@ -624,3 +624,47 @@ async fn a_list_leaves_everything_in_place() {
     let listed = world.desk().list(100).await.unwrap();
     assert_eq!((listed.failed.len(), listed.end.again), (15, false));
 }
+
+/// A notification whose body is in the bucket: what is on the queue is a pointer of the SQS extended client to it.
+const POINTER: &str = r#"["software.amazon.payloadoffloading.PayloadS3Pointer",{"s3BucketName":"bucket","s3Key":"mailboxes/billing/0af5"}]"#;
+
+impl World {
+    /// Puts a pointer in the place of every body in the failed queue.
+    fn is_elsewhere(&self) {
+        for (copy, _) in self.queue.kept.lock().unwrap().iter_mut() {
+            copy.body = POINTER.to_owned();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_pointer_to_a_refused_notification_goes_back_unchanged_and_under_its_id() {
+    let world = World::new();
+    world.refused("invoice-1").await;
+    world.is_elsewhere();
+    let answer = world.redrive(r#"{"all":true}"#).await;
+    assert_eq!((answer.put_back.count, world.kept()), (1, 0));
+    let name = Attribute::text(ID_ATTRIBUTE, "invoice-1");
+    assert_eq!(world.put_back(), [(POINTER.to_owned(), vec![name])]);
+    let state = world.record("invoice-1").state;
+    assert!(matches!(state, State::Waiting { .. }), "{state:?}");
+}
+
+#[tokio::test]
+async fn the_ledger_decides_about_a_pointer_too() {
+    let world = World::new();
+    world.unknown("invoice-1").await;
+    world.accepted("invoice-2", None).await;
+    world.is_elsewhere();
+    // Other content under the id of what was accepted, and a body that nobody could read.
+    world.fails(Some("invoice-2"), POINTER, Class::IdempotencyConflict);
+    world.fails(None, POINTER, Class::AttachmentUnavailable);
+    let answer = world.redrive(r#"{"all":true}"#).await;
+    assert_eq!(answer.already_accepted.ids, ["invoice-2"]);
+    assert_eq!(answer.put_back.ids, ["copy-3"]);
+    assert_eq!(world.visible(), ["invoice-1", "invoice-2"]);
+    let answer = world
+        .redrive(r#"{"ids":["invoice-1"],"resend":true}"#)
+        .await;
+    assert_eq!(answer.put_back.ids, ["invoice-1"]);
+}

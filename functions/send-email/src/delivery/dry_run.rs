@@ -7,6 +7,7 @@
 use common::ledger::Record;
 use common::submission::{Failure, Recipient};
 
+use super::endings::Known;
 use super::sending::Claimed;
 use super::{Desk, Fate, Interrupted};
 use crate::ports::Ports;
@@ -19,13 +20,8 @@ impl<P: Ports> Desk<'_, P> {
         claimed: Claimed<'_>,
         result: Result<Vec<Recipient>, Failure>,
     ) -> Result<Fate, Interrupted> {
-        let Claimed {
-            copy,
-            id,
-            key,
-            record,
-            ..
-        } = &claimed;
+        let Known { copy, id, key, .. } = claimed.known();
+        let record = &claimed.record;
         let answers = match result {
             Ok(recipients) => Answers::of(&recipients),
             Err(failure) => return self.settle_failure(&claimed, &failure).await,
@@ -49,6 +45,6 @@ impl<P: Ports> Desk<'_, P> {
             would_be_accepted = next.owed().is_none(),
             "the dry run has ended; nothing was sent"
         );
-        self.finish(copy, id, key, &next).await
+        self.finish(claimed.known(), &next).await
     }
 }

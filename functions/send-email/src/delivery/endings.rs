@@ -23,18 +23,31 @@ use crate::settlement::Trouble;
 /// How long a mailbox is held back at least that sends too fast.
 const SLOWED: Duration = Duration::from_secs(60);
 
+/// A notification whose name is known, and the copy that it came in.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) copy: &'a Copy,
+    pub(super) notification: &'a Notification,
+    pub(super) id: &'a NotificationId,
+    pub(super) key: &'a Key,
+}
+
 impl<P: Ports> Desk<'_, P> {
     /// Records that nobody knows how an attempt ended, and hands it over; or sends it once more, where the
     /// policy prefers a mail too many to one too few.
     pub(super) async fn end_unknown(
         &self,
-        claimed: (&Copy, &NotificationId, &Key),
+        known: Known<'_>,
         record: &Record,
-        notification: &Notification,
         reason: Reason,
         settled: Vec<RecipientOutcome>,
     ) -> Result<Fate, Interrupted> {
-        let (copy, id, key) = claimed;
+        let Known {
+            copy,
+            notification,
+            id,
+            key,
+        } = known;
         let again = match notification.on_unknown.unwrap_or(self.settings.on_unknown) {
             OnUnknown::Hold => None,
             OnUnknown::Retry => record.once_more(self.now()),
@@ -53,36 +66,44 @@ impl<P: Ports> Desk<'_, P> {
         let record = record.unknown(copy.id.clone(), reason, settled);
         self.write(key, &record).await?;
         self.measure(Metric::Unknown, 1);
-        self.finish(copy, id, key, &record).await
+        self.finish(known, &record).await
     }
 
     /// Refuses a notification for good.
     pub(super) async fn refuse(
         &self,
-        copy: &Copy,
-        id: &NotificationId,
-        key: &Key,
-        record: &Record,
+        claimed: &Claimed<'_>,
         reason: Reason,
     ) -> Result<Fate, Interrupted> {
-        let record = record.refused(copy.id.clone(), reason, Vec::new());
-        self.write(key, &record).await?;
-        self.finish(copy, id, key, &record).await
+        let copy = claimed.copy.id.clone();
+        let record = claimed.record.refused(copy, reason, Vec::new());
+        self.write(claimed.key, &record).await?;
+        self.finish(claimed.known(), &record).await
     }
 
     /// Tells the failed queue what it is still to be told, and lets the copy go.
     pub(super) async fn finish(
         &self,
-        copy: &Copy,
-        id: &NotificationId,
-        key: &Key,
+        known: Known<'_>,
         record: &Record,
     ) -> Result<Fate, Interrupted> {
+        let Known {
+            copy,
+            notification,
+            id,
+            key,
+        } = known;
         let Some(owed) = record.owed() else {
             return Ok(Fate::Settled);
         };
         let fate = self
-            .hand_over(copy, Some(id), Some(record), &owed.reason)
+            .hand_over(
+                copy,
+                Some(notification),
+                Some(id),
+                Some(record),
+                &owed.reason,
+            )
             .await?;
         if fate == Fate::Settled {
             // The failed queue has it. Should this write fail, the worst is that it has it twice.
@@ -102,14 +123,15 @@ impl<P: Ports> Desk<'_, P> {
     pub(super) async fn hand_over(
         &self,
         copy: &Copy,
+        notification: Option<&Notification>,
         id: Option<&NotificationId>,
         record: Option<&Record>,
         reason: &Reason,
     ) -> Result<Fate, Interrupted> {
         // Some remedies name the From address, and not all failures come with a notification that was read.
-        let from = Notification::parse(&copy.body).map(|notification| self.from(&notification));
+        let from = notification.map(|notification| self.from(notification));
         let mut about = self.settings.concerning();
-        if let Ok(from) = &from {
+        if let Some(from) = &from {
             about.from = from;
         }
         let report = report::report(reason, record, &about, self.now());

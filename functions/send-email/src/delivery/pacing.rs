@@ -12,7 +12,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Desk, Fate, Interrupted};
 use crate::backoff;
-use crate::copy::Copy;
 use crate::ports::Ports;
 
 /// How long an owner's connection may outlive its invocation.
@@ -32,27 +31,27 @@ pub(super) enum Turn {
 }
 
 impl<P: Ports> Desk<'_, P> {
-    /// When a message may be begun, as it looks now. Nothing is taken.
-    pub(super) async fn outlook(&self, copy: &Copy, from: &str) -> Result<Turn, Interrupted> {
+    /// When a message of so many octets may be begun, as it looks now. Nothing is taken.
+    pub(super) async fn outlook(&self, octets: usize, from: &str) -> Result<Turn, Interrupted> {
         let limit = self.settings.limit();
         let permit = self.keeper().outlook(limit, from, self.now()).await?;
-        Ok(self.turn(permit, copy))
+        Ok(self.turn(permit, octets))
     }
 
-    /// Takes the turn of a message that is begun now, if it has one.
-    pub(super) async fn take_turn(&self, copy: &Copy, from: &str) -> Result<Turn, Interrupted> {
+    /// Takes the turn of a message of so many octets that is begun now, if it has one.
+    pub(super) async fn take_turn(&self, octets: usize, from: &str) -> Result<Turn, Interrupted> {
         let limit = self.settings.limit();
         let permit = self.keeper().permit(limit, from, self.now()).await?;
-        Ok(self.turn(permit, copy))
+        Ok(self.turn(permit, octets))
     }
 
-    fn turn(&self, permit: Permit, copy: &Copy) -> Turn {
+    fn turn(&self, permit: Permit, octets: usize) -> Turn {
         let now = self.now();
         let chance = self.ports.chance();
         match permit {
             Permit::Granted => Turn::Now,
             Permit::OnTrial => Turn::OnTrial,
-            Permit::NotBefore(moment) if moment <= self.latest_begin(copy) => {
+            Permit::NotBefore(moment) if moment <= self.latest_begin(octets) => {
                 let wait = Duration::try_from(moment.duration_since(now)).unwrap_or_default();
                 Turn::After(wait + Duration::from_millis(chance.below(500)))
             }

@@ -14,19 +14,17 @@ use common::pace::Permit;
 use common::route::Obstacle;
 use common::submission::{Envelope, Failure, Recipient, Submission};
 use common::telemetry::chain;
-use jiff::SignedDuration;
 use lettre::Address;
 
+use super::endings::Known;
 use super::pacing::Turn;
+use super::reading::Unread;
 use super::{Desk, Fate, Interrupted, ours};
 use crate::backoff;
-use crate::copy::Copy;
+use crate::copy::{Copy, WORTH_SENDING};
 use crate::line::{Line, Submits};
 use crate::ports::Ports;
 use crate::settlement::{End, Settlement, Trouble};
-
-/// A notification that says nothing of its end is worth sending for 13 days: SQS deletes it after 14.
-const WORTH_SENDING: SignedDuration = SignedDuration::from_hours(13 * 24);
 
 /// A notification under our claim.
 pub(super) struct Claimed<'a> {
@@ -35,9 +33,21 @@ pub(super) struct Claimed<'a> {
     pub(super) key: &'a Key,
     pub(super) worker: &'a Worker,
     pub(super) record: Record,
-    pub(super) notification: &'a Notification,
+    pub(super) notification: Notification,
     /// The mailbox's state as it was when the copy was looked at.
     pub(super) state: &'a MailboxState,
+}
+
+impl Claimed<'_> {
+    /// What is claimed, whoever has claimed it.
+    pub(super) fn known(&self) -> Known<'_> {
+        Known {
+            copy: self.copy,
+            notification: &self.notification,
+            id: self.id,
+            key: self.key,
+        }
+    }
 }
 
 /// How an attempt ended, as far as the wire goes.
@@ -61,20 +71,29 @@ impl<P: Ports> Desk<'_, P> {
     /// Sends what is claimed.
     pub(super) async fn send(
         &self,
-        claimed: Claimed<'_>,
+        mut claimed: Claimed<'_>,
         line: &mut impl Line,
     ) -> Result<Fate, Interrupted> {
+        if let Some(reason) = self.too_late(&claimed) {
+            return self.refuse(&claimed, reason).await;
+        }
+        match self.fetch(&mut claimed.notification).await {
+            Ok(()) => {}
+            Err(Unread::Final(reason)) => return self.refuse(&claimed, reason).await,
+            Err(Unread::ForNow(problem)) => {
+                let copy = claimed.copy;
+                tracing::warn!(copy.id, problem, "the notification is put back");
+                let wait = backoff::after_our_own_trouble(copy.receives, self.ports.chance());
+                return self.stand_back(claimed.key, &claimed.record, wait).await;
+            }
+        }
         let Claimed {
-            copy,
             id,
             key,
             record,
             notification,
             ..
         } = &claimed;
-        if let Some(reason) = self.too_late(&claimed) {
-            return self.refuse(copy, id, key, record, reason).await;
-        }
         let identity = MessageIdentity::derive(&self.settings.mailbox, id, record.first_attempt_at);
         let composed =
             message::compose(notification, &SenderPolicy::from(self.settings), &identity);
@@ -82,7 +101,7 @@ impl<P: Ports> Desk<'_, P> {
             Ok(message) => message,
             Err(error) => {
                 let reason = ours(error.class(), chain(&error), "compose");
-                return self.refuse(copy, id, key, record, reason).await;
+                return self.refuse(&claimed, reason).await;
             }
         };
         let Some(envelope) = remaining(&message.envelope, record) else {
@@ -155,15 +174,16 @@ impl<P: Ports> Desk<'_, P> {
         line: &mut impl Line,
     ) -> Result<Attempt, Interrupted> {
         let Claimed { copy, key, .. } = claimed;
-        let from = self.from(claimed.notification);
+        let octets = copy.body.len().max(message.bytes.len());
+        let from = self.from(&claimed.notification);
         let mut record = claimed.record.clone();
         let stand_back = async |record: &Record, wait| {
             let fate = self.stand_back(key, record, wait).await?;
             Ok(Attempt::NotBegun(fate))
         };
         let chance = self.ports.chance();
-        while self.has_time(copy) {
-            match self.outlook(copy, &from).await? {
+        while self.has_time(octets) {
+            match self.outlook(octets, &from).await? {
                 Turn::Now | Turn::OnTrial => {}
                 Turn::After(wait) => {
                     self.ports.wait(wait).await;
@@ -198,7 +218,7 @@ impl<P: Ports> Desk<'_, P> {
                 return stand_back(&record, backoff::for_a_stopped_mailbox(chance)).await;
             }
             let taken_at = self.now();
-            let turn = self.take_turn(copy, &from).await?;
+            let turn = self.take_turn(octets, &from).await?;
             match turn {
                 Turn::Now | Turn::OnTrial => {}
                 Turn::After(_) | Turn::Later(_) => continue,
@@ -291,12 +311,11 @@ impl<P: Ports> Desk<'_, P> {
                     self.measure_wait(copy, notification);
                     self.proved(notification, turn).await;
                 }
-                self.finish(copy, id, key, &next).await
+                self.finish(claimed.known(), &next).await
             }
             End::Again(trouble) => self.put_off(&claimed, record, trouble, settled).await,
             End::Unknown(reason) => {
-                let claimed = (*copy, *id, *key);
-                self.end_unknown(claimed, record, notification, reason, settled)
+                self.end_unknown(claimed.known(), record, reason, settled)
                     .await
             }
         }
@@ -308,23 +327,17 @@ impl<P: Ports> Desk<'_, P> {
         claimed: &Claimed<'_>,
         failure: &Failure,
     ) -> Result<Fate, Interrupted> {
-        let Claimed {
-            copy,
-            id,
-            key,
-            record,
-            ..
-        } = claimed;
         let diagnosis = failure.diagnosis();
         let reason = ours(diagnosis.class, failure.to_string(), failure.stage.as_str());
         if diagnosis.class.scope() == Scope::Message {
-            return self.refuse(copy, id, key, record, reason).await;
+            return self.refuse(claimed, reason).await;
         }
         let trouble = Trouble {
             reason,
             retry_after: diagnosis.retry_after,
         };
-        self.put_off(claimed, record, trouble, Vec::new()).await
+        self.put_off(claimed, &claimed.record, trouble, Vec::new())
+            .await
     }
 
     /// Measures how long a notification was under way that has just been accepted.

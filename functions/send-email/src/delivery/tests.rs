@@ -1,6 +1,7 @@
 //! Deliveries against stores in memory and a server that keeps count.
 
 mod dry_run;
+mod objects;
 mod pacing;
 mod waiting;
 mod world;

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use common::chance::{Chance, SeededChance};
 use common::clock::FixedClock;
-use common::fakes::{Calls, MemoryLedger, MemoryMeter, MemoryPaces, MemoryStates};
+use common::fakes::{Calls, MemoryLedger, MemoryMeter, MemoryObjects, MemoryPaces, MemoryStates};
 use common::grant::GrantId;
 use common::ledger::State;
 use common::mailbox::{Connection, MailboxId};
 use common::naming::StackName;
+use common::object::ObjectStore;
 use common::pace::PaceStore;
 use common::route::Obstacle;
 use common::submission::{
@@ -29,6 +30,7 @@ pub(super) struct World {
     pub(super) ledger: MemoryLedger,
     pub(super) states: MemoryStates,
     pub(super) paces: MemoryPaces,
+    pub(super) objects: MemoryObjects,
     pub(super) clock: FixedClock,
     pub(super) chance: SeededChance,
     /// What was put on the failed queue.
@@ -269,6 +271,10 @@ impl Ports for &World {
         &self.paces
     }
 
+    fn objects(&self) -> &impl ObjectStore {
+        &self.objects
+    }
+
     fn clock(&self) -> &impl Clock {
         &self.clock
     }
@@ -335,6 +341,8 @@ impl World {
         let clock = FixedClock::at("2027-03-01T12:00:00Z".parse().unwrap());
         let mut paces = MemoryPaces::default();
         paces.calls = calls.clone();
+        let mut objects = MemoryObjects::default();
+        objects.calls = calls.clone();
         let active = MailboxState {
             connection: Connection::Active,
             grant_id: Some(GrantId::stored("g-1".to_owned())),
@@ -345,6 +353,7 @@ impl World {
             settings: Settings::parse(mailbox, json).unwrap(),
             ledger,
             states,
+            objects,
             clock: clock.clone(),
             chance: SeededChance::from(3),
             failed: Mutex::default(),
