@@ -7,6 +7,7 @@
 )]
 
 mod documents;
+mod extended;
 mod libraries;
 mod producers;
 mod schema;

@@ -21,8 +21,8 @@ use crate::libraries::{VENDORS, composed, folder, has_python, is_there, run};
 #[path = "../../docs/producers/notify.rs"]
 mod notify;
 
-/// The AWS command line and the AWS client for Python.
-const PACKAGES: Packages = Packages {
+/// The AWS command line, the AWS client for Python and its extension for SQS.
+pub(crate) const PACKAGES: Packages = Packages {
     names: "the AWS command line",
     lock: include_str!("libraries/requirements.txt"),
 };

@@ -1,7 +1,8 @@
-//! What it costs to hold a message while it is submitted: the message once, and next to nothing beside it.
+//! What it costs to hold a message while it is submitted: the message once, and next to nothing beside it; and what it costs
+//! to make one of a file in the bucket.
 //!
-//! The measure is the peak of the heap of the whole process, so this test has a process to itself, and the peer in it
-//! forgets what it reads.
+//! The measure is the peak of the heap of the whole process, so these tests have a process to themselves and take turns in it,
+//! and the peers in it forget what they read.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,12 +12,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use common::address::EmailAddress;
+use common::aws::Objects;
+use common::mailbox::MailboxId;
+use common::message::{MessageIdentity, SenderPolicy, compose, decoded_len};
+use common::notification::{Content, Mail, Notification, NotificationId};
+use common::object::Shelf;
 use common::secret::AccessToken;
 use common::submission::{Envelope, Server, Session, Transfer, Verdict};
+use jiff::Timestamp;
 use peak_alloc::PeakAlloc;
+use serde_json::json;
 use tests::microsoft::Authority;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
@@ -24,6 +36,9 @@ const MEBIBYTE: usize = 1024 * 1024;
 
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
+
+/// Whose turn it is to measure.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// A server that takes every message of one connection and keeps none.
 async fn forgetful(listener: TcpListener, acceptor: TlsAcceptor) {
@@ -109,6 +124,7 @@ async fn growth(session: &mut Session, recipients: usize, message: &[u8]) -> usi
 
 #[tokio::test]
 async fn a_message_is_held_once() {
+    let _turn = TURN.lock().await;
     let small = b"Subject: small\r\n\r\nsmall\r\n".repeat(10);
     let large = [
         b"Subject: large\r\n\r\n",
@@ -142,4 +158,91 @@ async fn a_message_is_held_once() {
         }
         session.quit().await;
     }
+}
+
+/// A bucket whose objects are as large as their keys say, made while they are sent.
+async fn bucket(listener: TcpListener) {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    loop {
+        let mut asked = Vec::new();
+        while !asked.ends_with(b"\r\n\r\n") {
+            let Ok(octet) = stream.read_u8().await else {
+                return;
+            };
+            asked.push(octet);
+        }
+        let asked = String::from_utf8(asked).unwrap();
+        let (_, key) = asked.split_once("/mailboxes/billing/").unwrap();
+        let digits = key.split(|letter: char| !letter.is_ascii_digit()).next();
+        let mut left: usize = digits.unwrap().parse().unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {left}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let piece = [7; 8192];
+        while left > 0 {
+            let sent = left.min(piece.len());
+            stream.write_all(&piece[..sent]).await.unwrap();
+            left -= sent;
+        }
+    }
+}
+
+/// A notification whose file, of so many octets, was read from the bucket.
+async fn fetched(shelf: &Shelf<'_, Objects>, octets: usize) -> Notification {
+    let body = json!({
+        "to": "anna@example.com", "subject": "Hello", "text": "Hello",
+        "attachments": [{
+            "filename": "a.pdf",
+            "s3": {"key": format!("mailboxes/billing/{octets}"), "version_id": "v", "size": octets},
+        }],
+    });
+    let mut notification = Notification::parse(&body.to_string()).unwrap();
+    if let Mail::Letter(letter) = &mut notification.mail {
+        for attachment in &mut letter.attachments {
+            if let Content::Stored(named) = &attachment.content {
+                let content = shelf.read(named, octets).await.unwrap();
+                attachment.content = Content::Given(content);
+            }
+        }
+    }
+    notification
+}
+
+#[tokio::test]
+async fn a_file_of_the_bucket_is_held_once_until_its_message_is_written() {
+    let _turn = TURN.lock().await;
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(bucket(listener));
+    let credentials = Credentials::new("key", "secret", None, None, "the test");
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-west-1"))
+        .endpoint_url(endpoint)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build();
+    let objects = Objects::new(&config, "bucket".to_owned());
+    let billing = MailboxId::parse("billing").unwrap();
+    let shelf = Shelf::of(&objects, &billing);
+    let policy = SenderPolicy {
+        address: EmailAddress::parse("billing@contoso.com").unwrap(),
+        senders: Vec::new(),
+        recipient_domains: Vec::new(),
+        recipients_per_message: 500,
+        message_bytes: 35 * MEBIBYTE,
+    };
+    let id = NotificationId::parse("n").unwrap();
+    let identity = MessageIdentity::derive(&billing, &id, Timestamp::UNIX_EPOCH);
+    // What a first call costs, it costs once.
+    drop(fetched(&shelf, 10).await);
+
+    let octets = decoded_len(policy.message_bytes - MEBIBYTE);
+    HEAP.reset_peak_usage();
+    let before = HEAP.current_usage();
+    let notification = fetched(&shelf, octets).await;
+    let reading = HEAP.peak_usage() - before;
+    assert!(reading < octets + MEBIBYTE, "{octets}: {reading} octets");
+    let message = compose(&notification, &policy, &identity).unwrap();
+    let composing = HEAP.peak_usage() - before;
+    let length = message.bytes.len();
+    assert!(composing < 5 * length, "{length}: {composing} octets");
 }
