@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use aws_lc_rs::rand;
 
 /// The SHA-256 of `parts`, each told apart from its neighbours by its length, in 64 hexadecimal digits.
@@ -22,6 +23,12 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
     hash
+}
+
+/// The HMAC-SHA256 of `message` under `key` (RFC 2104), in 64 hexadecimal digits.
+#[must_use]
+pub fn hmac_sha256_hex(key: &[u8], message: &[u8]) -> String {
+    hex(hmac::sign(&hmac::Key::new(HMAC_SHA256, key), message).as_ref())
 }
 
 /// `N` unguessable bytes in hexadecimal digits.
@@ -75,6 +82,16 @@ mod tests {
     #[test]
     fn a_plain_hash_is_that_of_the_bytes_alone() {
         assert_eq!(hex(&sha256(b"abc"))[..16], *"ba7816bf8f01cfea");
+    }
+
+    #[test]
+    fn a_keyed_hash_is_that_of_the_standard() {
+        // RFC 4231 §4.3.
+        let hash = hmac_sha256_hex(b"Jefe", b"what do ya want for nothing?");
+        assert_eq!(
+            hash,
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! keeps one and hands out the other.
 
 mod consents;
+mod events;
 mod ledger;
 mod meter;
 mod objects;
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 pub use self::consents::MemoryConsents;
+pub use self::events::MemoryEvents;
 pub use self::ledger::MemoryLedger;
 pub use self::meter::MemoryMeter;
 pub use self::objects::MemoryObjects;

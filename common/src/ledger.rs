@@ -64,6 +64,9 @@ pub struct Record {
     /// Whether an attempt whose end nobody knew was made once more.
     #[serde(default)]
     pub sent_again: bool,
+    /// Whether an attempt was put off, and others have been told so.
+    #[serde(default)]
+    pub delayed: bool,
     /// When the notification was first claimed. `Message-ID` and `Date` follow from it.
     pub first_attempt_at: Timestamp,
     /// The `Message-ID` of the message, once an attempt began.
@@ -112,6 +115,9 @@ pub enum State {
         at: Timestamp,
         /// The server's final reply.
         reply: String,
+        /// The queue's id of the copy that ended so, where it is known.
+        #[serde(default)]
+        copy: Option<String>,
         /// What the failed queue is to be told of recipients that were refused.
         hand_over: Option<HandOver>,
     },
@@ -178,8 +184,10 @@ pub const OUTCOMES: usize = 64 * 1024;
 pub enum Claim {
     /// It is the worker's, once this record is written.
     Granted(Record),
-    /// It is done; the copy can go.
-    Done,
+    /// This copy has ended it as the record says; it can go.
+    Done(Record),
+    /// Another copy has ended it as the record says; this one can go.
+    Duplicate(Record),
     /// Not now: somebody else works on it, or its time has not come.
     NotBefore(Timestamp),
     /// The id stands for other content.
@@ -199,6 +207,7 @@ pub fn claim(record: Option<&Record>, content: &str, worker: &Worker, now: Times
             content: content.to_owned(),
             attempts: 0,
             sent_again: false,
+            delayed: false,
             first_attempt_at: now,
             message_id: None,
             settled: Vec::new(),
@@ -209,9 +218,16 @@ pub fn claim(record: Option<&Record>, content: &str, worker: &Worker, now: Times
         return Claim::Conflict;
     }
     let granted = || Claim::Granted(record.next(State::Claimed { by: worker.clone() }));
+    let ended_by = |copy: Option<&str>| {
+        if copy == Some(&worker.copy) {
+            Claim::Done(record.clone())
+        } else {
+            Claim::Duplicate(record.clone())
+        }
+    };
     let untold = |hand_over: &HandOver| {
         if hand_over.done {
-            Claim::Done
+            ended_by(Some(&hand_over.copy))
         } else {
             Claim::HandOver(record.clone())
         }
@@ -225,9 +241,12 @@ pub fn claim(record: Option<&Record>, content: &str, worker: &Worker, now: Times
         State::Claimed { .. } => granted(),
         State::Sending { .. } => Claim::Lost(record.clone()),
         State::Accepted {
-            hand_over: None, ..
-        }
-        | State::WouldBeAccepted { .. } => Claim::Done,
+            hand_over: None,
+            copy,
+            ..
+        } => ended_by(copy.as_deref()),
+        // Each copy of a dry run has a record to itself.
+        State::WouldBeAccepted { .. } => Claim::Done(record.clone()),
         State::Accepted {
             hand_over: Some(hand_over),
             ..
@@ -270,9 +289,18 @@ impl Record {
         settled: Vec<RecipientOutcome>,
         refused: Option<HandOver>,
     ) -> Self {
+        let copy = match &self.state {
+            State::Claimed { by } | State::Sending { by } => Some(by.copy.clone()),
+            State::Waiting { .. }
+            | State::Accepted { .. }
+            | State::WouldBeAccepted { .. }
+            | State::Refused { .. }
+            | State::Unknown { .. } => None,
+        };
         self.settle(settled).next(State::Accepted {
             at,
             reply,
+            copy,
             hand_over: refused,
         })
     }

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod config;
 pub mod consent;
 pub mod digest;
+pub mod event;
 pub mod failed;
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;

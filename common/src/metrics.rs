@@ -133,6 +133,8 @@ metrics! {
     Throttled, Count, Mailbox;
     /// Copies that went back to the queue, for whatever reason. Waiting is normal.
     PutBack, Count, Mailbox;
+    /// Events that EventBridge did not take.
+    EventsNotPut, Count, Mailbox;
     /// Time from the first enqueuing, or from a later `send_at`, to the server's acceptance.
     QueueToAccepted, Milliseconds, Mailbox;
     /// Time from MAIL to the server's final reply, for each message.

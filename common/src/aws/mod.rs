@@ -2,7 +2,9 @@
 
 mod consents;
 mod documents;
+mod events;
 mod functions;
+mod hash_keys;
 mod ledger;
 mod mappings;
 mod objects;
@@ -20,7 +22,9 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 
 pub use self::consents::ConsentTable;
+pub use self::events::Events;
 pub use self::functions::{Functions, InvokeError};
+pub use self::hash_keys::HashKeyTable;
 pub use self::ledger::Ledger;
 pub use self::mappings::{Mapping, MappingError, Mappings, Valve};
 pub use self::objects::Objects;

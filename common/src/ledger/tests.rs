@@ -83,7 +83,7 @@ fn an_attempt_whose_worker_was_lost_is_unknown_and_never_granted() {
     let told = unknown.handed_over();
     assert_eq!(
         claim(Some(&told), "hash", &worker("c", 900), at(800)),
-        Claim::Done
+        Claim::Duplicate(told.clone())
     );
 }
 
@@ -105,7 +105,12 @@ fn what_was_accepted_is_done_whoever_repeats_it() {
     let accepted = sending.accepted(at(5), "250 ok".to_owned(), Vec::new(), None);
     assert_eq!(
         claim(Some(&accepted), "hash", &worker("b", 300), at(6)),
-        Claim::Done
+        Claim::Duplicate(accepted.clone())
+    );
+    assert_eq!(
+        claim(Some(&accepted), "hash", &worker("a", 300), at(6)),
+        Claim::Done(accepted.clone()),
+        "it has ended it itself"
     );
 }
 
@@ -129,7 +134,7 @@ fn an_accepted_message_still_reports_the_recipients_that_were_refused() {
             &worker("a", 300),
             at(7)
         ),
-        Claim::Done
+        Claim::Done(accepted.handed_over())
     );
 }
 
@@ -169,7 +174,7 @@ fn a_refused_copy_is_handed_over_and_another_copy_is_a_new_attempt() {
             &worker("a", 300),
             at(6)
         ),
-        Claim::Done
+        Claim::Done(refused.handed_over())
     );
     granted(claim(Some(&refused), "hash", &worker("b", 300), at(6)));
 }

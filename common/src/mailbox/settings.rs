@@ -11,6 +11,7 @@ use super::fields::{Fields, InvalidSettings};
 use super::{Cloud, MailboxId, Scopes, Tenant};
 use crate::address::{Domain, EmailAddress};
 use crate::class::Concerning;
+use crate::event::EventAddresses;
 use crate::notification::OnUnknown;
 use crate::pace::Limit;
 
@@ -61,6 +62,8 @@ pub struct Settings {
     pub message_bytes: usize,
     /// What becomes of a message whose fate is unknown.
     pub on_unknown: OnUnknown,
+    /// How events show the addresses of recipients.
+    pub event_addresses: EventAddresses,
     /// Whether a proven consent opens the queue at once.
     pub activate: Activate,
     /// The day on which the client secret expires.
@@ -140,6 +143,13 @@ impl Settings {
             "on_unknown",
             &[("hold", OnUnknown::Hold), ("retry", OnUnknown::Retry)],
         );
+        let event_addresses = fields.choice(
+            "event_addresses",
+            &[
+                ("clear", EventAddresses::Clear),
+                ("hashed", EventAddresses::Hashed),
+            ],
+        );
         let activate = fields.choice(
             "activate",
             &[
@@ -178,6 +188,7 @@ impl Settings {
                 recipients_per_message: recipients_per_message?,
                 message_bytes: usize::try_from(message_bytes?).ok()?,
                 on_unknown: on_unknown?,
+                event_addresses: event_addresses?,
                 activate: activate?,
                 client_secret_expires_on,
             })

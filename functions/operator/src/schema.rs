@@ -229,6 +229,7 @@ fn traced() -> Trace {
         content: "hash".to_owned(),
         attempts: 1,
         sent_again: false,
+        delayed: false,
         first_attempt_at: at,
         message_id: Some("<1@contoso.com>".to_owned()),
         settled: vec![
@@ -238,6 +239,7 @@ fn traced() -> Trace {
         state: State::Accepted {
             at,
             reply: "250 OK".to_owned(),
+            copy: None,
             hand_over,
         },
     };

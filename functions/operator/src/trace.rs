@@ -97,6 +97,7 @@ impl Trace {
                 at,
                 reply,
                 hand_over,
+                copy: _,
             } => {
                 trace.state = "accepted";
                 trace.at = Some(at);

@@ -5,11 +5,13 @@ use std::time::Duration;
 use common::aws::Valve;
 use common::chance::{Chance, SystemChance};
 use common::clock::{Clock, SystemClock};
+use common::event::{EventBus, HashKeys};
 use common::failed::Attribute;
 use common::grant::TokenSet;
 use common::ledger::LedgerStore;
 use common::mailbox::{MailboxId, MailboxStates};
 use common::metrics::{LogMeter, Meter};
+use common::naming::StackName;
 use common::object::ObjectStore;
 use common::pace::PaceStore;
 use common::telemetry::chain;
@@ -57,6 +59,18 @@ impl Ports for Outside<'_> {
 
     fn meter(&self) -> &impl Meter {
         &LogMeter
+    }
+
+    fn stack(&self) -> &StackName {
+        &self.office.stack
+    }
+
+    fn bus(&self) -> &impl EventBus {
+        &self.office.events
+    }
+
+    fn hash_keys(&self) -> &impl HashKeys {
+        &self.office.hash_keys
     }
 
     async fn wait(&self, wait: Duration) {

@@ -10,6 +10,7 @@ mod endings;
 mod pacing;
 mod reading;
 mod sending;
+mod telling;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use common::class::Class;
 use common::clock::Clock;
+use common::event::Event;
 use common::ledger::{self, Claim, Key, LedgerError, LedgerStore, Reason, Record, Worker, Written};
 use common::mailbox::{Connection, MailboxState, MailboxStates, Settings, StateUnavailable};
 use common::metrics::{Measurement, Meter, Metric};
@@ -66,6 +68,8 @@ pub(crate) struct Desk<'a, P> {
     has_trial: AtomicBool,
     /// What was measured of the batch.
     measured: Mutex<Measurement>,
+    /// What others are still to be told of.
+    told: Mutex<Vec<Event>>,
     /// Whether there is no way to the server for now, so that nothing else of the batch need try it.
     is_cut_off: AtomicBool,
 }
@@ -116,6 +120,7 @@ impl<'a, P: Ports> Desk<'a, P> {
             has_lease: AtomicBool::new(false),
             has_trial: AtomicBool::new(false),
             measured: Mutex::new(measured),
+            told: Mutex::default(),
             is_cut_off: AtomicBool::new(false),
         }
     }
@@ -289,7 +294,14 @@ impl<'a, P: Ports> Desk<'a, P> {
             key: &key,
         };
         match ledger::claim(record.as_ref(), content, &worker, now) {
-            Claim::Done => Ok(Fate::Settled),
+            Claim::Done(record) => {
+                self.tell_again(known, &record);
+                Ok(Fate::Settled)
+            }
+            Claim::Duplicate(record) => {
+                self.tell_skipped(known, &record);
+                Ok(Fate::Settled)
+            }
             Claim::NotBefore(moment) => {
                 let chance = self.ports.chance();
                 let wait = backoff::until(moment, now, chance);
@@ -304,7 +316,10 @@ impl<'a, P: Ports> Desk<'a, P> {
                 let read = Some(&notification);
                 self.hand_over(copy, read, Some(&id), None, &reason).await
             }
-            Claim::HandOver(record) => self.finish(known, &record).await,
+            Claim::HandOver(record) => {
+                self.tell_accepted(known, &record);
+                self.finish(known, &record).await
+            }
             Claim::Lost(record) => {
                 let reply = "the worker was lost while it sent the message".to_owned();
                 let reason = ours(Class::UnknownAfterData, reply, "worker");

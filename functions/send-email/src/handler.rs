@@ -66,6 +66,8 @@ pub(crate) async fn deliver<P: Ports>(
             }
         }
     }
+    // The queue forgets nothing before it has the answer, so what was not told by then is told when it comes back.
+    desk.put_events().await;
     desk.report();
     answer
 }

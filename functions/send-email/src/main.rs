@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::SqsEvent;
 use common::aws::{
-    self, Functions, Ledger, Mappings, Objects, Paces, Parameters, Queues, Secrets, States,
+    self, Events, Functions, HashKeyTable, Ledger, Mappings, Objects, Paces, Parameters, Queues,
+    Secrets, States,
 };
 use common::config::{BUCKET, LOG_LEVEL, Reader, process_environment};
 use common::vault::Vault;
@@ -43,11 +44,13 @@ async fn main() -> Result<(), Error> {
         parameters: Parameters::new(&config, stack.clone()),
         ledger: Ledger::new(&config, environment.table.clone()),
         states: States::new(&config, environment.table.clone()),
-        paces: Paces::new(&config, environment.table),
+        paces: Paces::new(&config, environment.table.clone()),
         objects: Objects::new(&config, bucket),
         vault: Vault::new(Secrets::new(&config), stack.clone()),
         queues: Queues::new(&config),
         functions: Functions::new(&config),
+        events: Events::new(&config),
+        hash_keys: HashKeyTable::new(&config, environment.table),
         mappings: Mappings::new(&config),
         tls: Arc::new(tls::client_config(
             environment.trusted_certificate.as_deref(),

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use common::aws::{
-    Functions, Ledger, Mappings, Objects, Paces, Parameters, Queues, Secrets, SettingsError, States,
+    Events, Functions, HashKeyTable, Ledger, Mappings, Objects, Paces, Parameters, Queues, Secrets,
+    SettingsError, States,
 };
 use common::clock::{Clock, SystemClock};
 use common::digest;
@@ -38,6 +39,8 @@ pub(crate) struct Office {
     pub(crate) vault: Vault<Secrets>,
     pub(crate) queues: Queues,
     pub(crate) functions: Functions,
+    pub(crate) events: Events,
+    pub(crate) hash_keys: HashKeyTable,
     pub(crate) mappings: Mappings,
     pub(crate) tls: Arc<ClientConfig>,
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use common::chance::Chance;
 use common::clock::Clock;
+use common::event::{EventBus, HashKeys};
 use common::failed::Attribute;
 use common::ledger::LedgerStore;
 use common::mailbox::MailboxStates;
 use common::metrics::Meter;
+use common::naming::StackName;
 use common::object::ObjectStore;
 use common::pace::PaceStore;
 
@@ -36,6 +38,15 @@ pub(crate) trait Ports: Sync {
 
     /// What takes measurements.
     fn meter(&self) -> &impl Meter;
+
+    /// The stack.
+    fn stack(&self) -> &StackName;
+
+    /// The bus that events are put on.
+    fn bus(&self) -> &impl EventBus;
+
+    /// The key under which events hash addresses.
+    fn hash_keys(&self) -> &impl HashKeys;
 
     /// Lets time pass.
     fn wait(&self, wait: Duration) -> impl Future<Output = ()> + Send;

@@ -1,6 +1,5 @@
 //! What a copy in the failed queue says of itself: the attribute `pillarbox`.
 
-use common::class::Concerning;
 use common::failed::{Refused, Report};
 use common::ledger::{Reason, RecipientOutcome, Record};
 use jiff::Timestamp;
@@ -16,7 +15,7 @@ const RECIPIENTS: usize = 20;
 pub(crate) fn report(
     reason: &Reason,
     record: Option<&Record>,
-    about: &Concerning<'_>,
+    remedy: String,
     now: Timestamp,
 ) -> Report {
     let settled = record.map_or(&[][..], |record| &record.settled);
@@ -29,7 +28,7 @@ pub(crate) fn report(
         class: Some(reason.class),
         reply: short(&reason.reply, REPLY),
         stage: reason.stage.clone(),
-        remedy: reason.class.remedy(about),
+        remedy,
         attempts: record.map_or(0, |record| record.attempts),
         message_id: record.and_then(|record| record.message_id.clone()),
         first_attempt_at: record.map(|record| record.first_attempt_at),
@@ -70,7 +69,7 @@ fn short(text: &str, limit: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::class::Class;
+    use common::class::{Class, Concerning};
     use common::ledger::State;
 
     #[test]
@@ -85,6 +84,7 @@ mod tests {
             content: String::new(),
             attempts: 2,
             sent_again: false,
+            delayed: false,
             message_id: None,
             first_attempt_at: Timestamp::UNIX_EPOCH,
             settled: (0..500).map(recipient).collect(),
@@ -98,7 +98,8 @@ mod tests {
             stage: "rcpt".to_owned(),
         };
         let about = Concerning::mailbox("billing", "billing@contoso.com");
-        let report = report(&reason, Some(&record), &about, Timestamp::UNIX_EPOCH);
+        let remedy = reason.class.remedy(&about);
+        let report = report(&reason, Some(&record), remedy, Timestamp::UNIX_EPOCH);
         let attribute = to_attribute(report);
         assert!(attribute.len() <= LIMIT, "{}", attribute.len());
         assert!(!attribute.chars().any(char::is_control));

@@ -267,7 +267,7 @@ impl World {
         match step {
             Step::Read => match claim(self.read(), copy.content, &worker, at(self.now)) {
                 Claim::Granted(record) => Some(Step::Claim(record)),
-                Claim::Done => Some(Step::Acknowledge),
+                Claim::Done(_) | Claim::Duplicate(_) => Some(Step::Acknowledge),
                 Claim::NotBefore(_) => None,
                 Claim::Conflict => Some(Step::HandOver(None)),
                 Claim::HandOver(record) => Some(Step::HandOver(Some(record))),

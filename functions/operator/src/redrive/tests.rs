@@ -183,6 +183,7 @@ impl World {
             content: hash(id),
             attempts: 1,
             sent_again: false,
+            delayed: false,
             first_attempt_at: now,
             message_id: Some("<1@contoso.com>".to_owned()),
             settled,
@@ -217,6 +218,7 @@ impl World {
         let state = State::Accepted {
             at: self.clock.now(),
             reply: "250 ok".to_owned(),
+            copy: None,
             hand_over: refused,
         };
         self.failed(id, Class::RecipientRefused, settled, state)

@@ -38,6 +38,7 @@ impl<P: Ports> Desk<'_, P> {
             None => record.would_be_accepted(self.now()),
         };
         self.write(key, &next).await?;
+        self.tell_accepted(claimed.known(), &next);
         tracing::info!(
             notification.id = id.as_str(),
             mailbox.id = %self.settings.mailbox,

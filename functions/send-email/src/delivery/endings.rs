@@ -13,6 +13,7 @@ use common::metrics::{Meter, Metric};
 use common::notification::{Notification, NotificationId, OnUnknown};
 
 use super::sending::Claimed;
+use super::telling::Subject;
 use super::{Desk, Fate, Interrupted};
 use crate::backoff;
 use crate::copy::Copy;
@@ -128,18 +129,21 @@ impl<P: Ports> Desk<'_, P> {
         record: Option<&Record>,
         reason: &Reason,
     ) -> Result<Fate, Interrupted> {
-        // Some remedies name the From address, and not all failures come with a notification that was read.
-        let from = notification.map(|notification| self.from(notification));
-        let mut about = self.settings.concerning();
-        if let Some(from) = &from {
-            about.from = from;
-        }
-        let report = report::report(reason, record, &about, self.now());
+        // Not all failures come with a notification that was read.
+        let remedy = self.remedy(reason.class, notification);
+        let report = report::report(reason, record, remedy.clone(), self.now());
         let attributes = copy.set_aside(&report::to_attribute(report), id);
         self.ports
             .set_aside(&copy.body, &attributes)
             .await
             .map_err(Interrupted::Unavailable)?;
+        let subject = Subject {
+            copy,
+            id,
+            notification,
+            record,
+        };
+        self.tell_handed_over(subject, reason, remedy);
         let failure = self.measured.lock().map(|measured| measured.alike());
         if let Ok(failure) = failure {
             let failure = failure.with(Metric::Failed, 1).of_class(reason.class);
@@ -191,8 +195,13 @@ impl<P: Ports> Desk<'_, P> {
                 backoff::after_attempt(record.attempts.max(1), retry_after, chance)
             }
         };
-        self.write(key, &record.put_off(self.after(wait), settled))
-            .await?;
+        let next_attempt_at = self.after(wait);
+        let delayed = Record {
+            delayed: true,
+            ..record.put_off(next_attempt_at, settled)
+        };
+        self.write(key, &delayed).await?;
+        self.tell_delayed(claimed, &delayed, &reason, next_attempt_at);
         tracing::warn!(
             notification.id = key.notification,
             mailbox.id = %key.mailbox,

@@ -108,6 +108,7 @@ impl<P: Ports> Desk<'_, P> {
             let reply = "every recipient is settled".to_owned();
             let accepted = record.accepted(self.now(), reply, Vec::new(), None);
             self.write(key, &accepted).await?;
+            self.tell_accepted(claimed.known(), &accepted);
             return Ok(Fate::Settled);
         };
         let fate = match self.try_once(&claimed, &message, &envelope, line).await {
@@ -306,6 +307,7 @@ impl<P: Ports> Desk<'_, P> {
                     }
                 };
                 self.write(key, &next).await?;
+                self.tell_accepted(claimed.known(), &next);
                 if is_proof {
                     self.measure(Metric::Accepted, 1);
                     self.measure_wait(copy, notification);

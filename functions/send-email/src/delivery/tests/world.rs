@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use common::chance::{Chance, SeededChance};
 use common::clock::FixedClock;
-use common::fakes::{Calls, MemoryLedger, MemoryMeter, MemoryObjects, MemoryPaces, MemoryStates};
+use common::event::{EventBus, HashKeys};
+use common::fakes::{
+    Calls, MemoryEvents, MemoryLedger, MemoryMeter, MemoryObjects, MemoryPaces, MemoryStates,
+};
 use common::grant::GrantId;
 use common::ledger::State;
 use common::mailbox::{Connection, MailboxId};
@@ -38,6 +41,9 @@ pub(super) struct World {
     /// What was put on the mailbox's own queue.
     pub(super) queue: Mutex<Vec<Handed>>,
     pub(super) meter: MemoryMeter,
+    /// The bus, which breaks by itself alone.
+    pub(super) events: MemoryEvents,
+    stack: StackName,
     /// What happens whenever a worker waits.
     happens_at_waits: Mutex<Option<Box<dyn FnMut() + Send>>>,
     /// How long workers waited for their turns.
@@ -287,6 +293,18 @@ impl Ports for &World {
         &self.meter
     }
 
+    fn stack(&self) -> &StackName {
+        &self.stack
+    }
+
+    fn bus(&self) -> &impl EventBus {
+        &self.events
+    }
+
+    fn hash_keys(&self) -> &impl HashKeys {
+        &self.events
+    }
+
     async fn wait(&self, wait: Duration) {
         // Nothing keeps time from passing.
         let _ = self.calls.note("wait", "");
@@ -360,6 +378,8 @@ impl World {
             queue: Mutex::default(),
             happens_at_waits: Mutex::default(),
             meter: MemoryMeter::default(),
+            events: MemoryEvents::default(),
+            stack: StackName::parse("pillarbox").unwrap(),
             waited: Mutex::default(),
             paces,
             server: Server {
@@ -402,8 +422,7 @@ impl World {
     pub(super) fn desk_of<'w>(&'w self, worker: &'w str) -> Desk<'w, &'w Self> {
         let deadline = self.clock.now() + SignedDuration::from_mins(5);
         let wire_deadline = Instant::now() + Duration::from_secs(290);
-        let stack = StackName::parse("pillarbox").unwrap();
-        let measured = Measurement::of_mailbox(&stack, &self.settings.mailbox);
+        let measured = Measurement::of_mailbox(&self.stack, &self.settings.mailbox);
         Desk::new(
             &self.settings,
             self,
@@ -417,6 +436,7 @@ impl World {
     pub(super) async fn deliver(&self, copy: &Copy) -> Fate {
         let desk = self.desk();
         let fate = desk.deliver(copy, &mut self.server.clone()).await;
+        desk.put_events().await;
         desk.leave().await;
         fate
     }
