@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::boxed;
 use crate::class::Class;
+use crate::event::Told;
 use crate::grant::{Account, GrantId};
 use crate::mailbox::{
     Connection, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, Renewal, Seen,
@@ -370,6 +371,14 @@ impl MailboxStates for States {
         };
         self.update(mailbox, condition, changes).await.map(|_| ())
     }
+
+    async fn told(&self, mailbox: &MailboxId, told: &Told) -> Result<(), StateUnavailable> {
+        let told = serde_json::to_string(told).map_err(|error| StateUnavailable(boxed(error)))?;
+        let changes = vec![("told", text(&told))];
+        self.update(mailbox, Condition::Always, changes)
+            .await
+            .map(|_| ())
+    }
 }
 
 fn grant_changes(grant: &GrantId, account: &Account, connection: &Connection) -> Changes {
@@ -455,6 +464,9 @@ fn read(item: &HashMap<String, AttributeValue>) -> MailboxState {
             .and_then(|value| value.as_n().ok()?.parse().ok()),
         probed_at: time("probed_at"),
         renew_not_before: time("renew_not_before"),
+        told: string("told")
+            .and_then(|told| serde_json::from_str(&told).ok())
+            .unwrap_or_default(),
     }
 }
 

@@ -2,11 +2,12 @@
 //!
 //! An event is made where its outcome is recorded, and put by an [`EventBus`] before the queue may forget the notification: a
 //! worker that stops in between leaves a copy that comes back, and its outcome is told again under the same id. An event that
-//! the bus does not take within seconds is given up, logged and counted; no mail waits for it. Who hears of them tells repeats
-//! by `event_id`. Their contract is `docs/events.md`, with a schema for each kind that is made of the types here.
+//! the bus does not take within seconds is given up, logged and counted; no mail waits for it. What has become of a mailbox is
+//! told by whoever finds that others do not know it yet. Who hears of them tells repeats by `event_id`. Their contract is `docs/events.md`, with a schema for each kind that is made of the types here.
 
 mod addresses;
 mod email;
+mod mailbox;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use serde::Serialize;
 
 pub use self::addresses::{EventAddresses, HashKey, HashKeyUnavailable, HashKeys};
 pub use self::email::{Delayed, Email, Ended, Recipient, RecipientState, Sent, Skipped, Trouble};
+pub use self::mailbox::{Connected, Expiring, Look, Restored, Stopped, Told};
 use crate::digest;
 use crate::mailbox::MailboxId;
 use crate::naming::StackName;
@@ -97,6 +99,16 @@ events! {
     EmailDuplicateSkipped(Skipped) = "Email Duplicate Skipped", "email-duplicate-skipped";
     /// The time at which the notification was worth sending has passed; it is in the failed queue.
     EmailExpired(Ended) = "Email Expired", "email-expired";
+    /// The mailbox has a new grant, and its way to the mail server is proven.
+    MailboxConnected(Connected) = "Mailbox Connected", "mailbox-connected";
+    /// The mailbox's grant is dead; only a new consent helps.
+    MailboxNeedsConsent(Stopped) = "Mailbox Needs Consent", "mailbox-needs-consent";
+    /// The mail server or a policy refuses the mailbox.
+    MailboxBlocked(Stopped) = "Mailbox Blocked", "mailbox-blocked";
+    /// The mailbox that had stopped can send again.
+    MailboxRestored(Restored) = "Mailbox Restored", "mailbox-restored";
+    /// A credential of the mailbox is about to expire.
+    CredentialExpiring(Expiring) = "Credential Expiring", "credential-expiring";
 }
 
 /// Which event it is, of whom and when.
@@ -202,6 +214,11 @@ impl Event {
                 &mut ended.email
             }
             Self::EmailDuplicateSkipped(skipped) => &mut skipped.email,
+            Self::MailboxConnected(_)
+            | Self::MailboxNeedsConsent(_)
+            | Self::MailboxBlocked(_)
+            | Self::MailboxRestored(_)
+            | Self::CredentialExpiring(_) => return None,
         })
     }
 
@@ -213,7 +230,13 @@ impl Event {
             Self::EmailFailed(ended) | Self::EmailUnknown(ended) | Self::EmailExpired(ended) => {
                 Some(&mut ended.trouble.reply)
             }
-            Self::EmailDuplicateSkipped(_) => None,
+            // What stops a mailbox is said of the mailbox alone.
+            Self::EmailDuplicateSkipped(_)
+            | Self::MailboxConnected(_)
+            | Self::MailboxNeedsConsent(_)
+            | Self::MailboxBlocked(_)
+            | Self::MailboxRestored(_)
+            | Self::CredentialExpiring(_) => None,
         }
     }
 

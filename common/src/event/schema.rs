@@ -21,6 +21,19 @@ impl JsonSchema for Time {
     }
 }
 
+/// A day, as RFC 3339 writes it.
+pub(super) struct Day;
+
+impl JsonSchema for Day {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Day".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date" })
+    }
+}
+
 impl JsonSchema for ClassName {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Class".into()

@@ -1,5 +1,7 @@
 //! Events: their schemas, their page, and what becomes of long ones.
 
+mod mailbox;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 
 use super::{Calls, lock, turn};
+use crate::event::Told;
 use crate::grant::{Account, GrantId};
 use crate::mailbox::{
     Connection, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, Renewal, Seen,
@@ -166,6 +167,7 @@ impl MailboxStates for MemoryStates {
                 paused: state.paused,
                 paused_at: state.paused_at,
                 grant_id: Some(ended.clone()),
+                told: state.told.clone(),
                 ..MailboxState::default()
             };
         };
@@ -257,6 +259,13 @@ impl MailboxStates for MemoryStates {
             }
         };
         self.within("pause", mailbox, |_| true, set)
+            .await
+            .map(|_| ())
+    }
+
+    async fn told(&self, mailbox: &MailboxId, told: &Told) -> Result<(), StateUnavailable> {
+        let tell = |state: &mut MailboxState| state.told = told.clone();
+        self.within("told", mailbox, |_| true, tell)
             .await
             .map(|_| ())
     }

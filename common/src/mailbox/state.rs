@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Connection;
+use crate::event::Told;
 use crate::grant::{Account, GrantId};
 
 /// Everything that is known of a mailbox's condition.
@@ -30,6 +31,8 @@ pub struct MailboxState {
     pub probed_at: Option<Timestamp>,
     /// Before this the provider is not asked for tokens again, because it has asked to wait.
     pub renew_not_before: Option<Timestamp>,
+    /// What others were last told of it.
+    pub told: Told,
 }
 
 /// A worker's hold on the trial of a mailbox.

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Connection, MailboxId, MailboxState, Trial};
 use crate::digest;
+use crate::event::Told;
 use crate::grant::{Account, GrantId, TokenSet};
 
 /// What a visit had seen of a grant when it asked the provider.
@@ -186,6 +187,14 @@ pub trait MailboxStates: Sync {
         mailbox: &MailboxId,
         pause: Pause,
         now: Timestamp,
+    ) -> impl Future<Output = Result<(), StateUnavailable>> + Send;
+
+    /// Records what others were told of a mailbox. Who is late writes what was true before: the next look tells the
+    /// difference once more.
+    fn told(
+        &self,
+        mailbox: &MailboxId,
+        told: &Told,
     ) -> impl Future<Output = Result<(), StateUnavailable>> + Send;
 }
 

@@ -61,6 +61,7 @@ async fn main() -> Result<(), Error> {
         vault: Vault::new(secrets.clone(), environment.stack.clone()),
         parameters: aws::Parameters::new(&sdk, environment.stack.clone()),
         mappings: aws::Mappings::new(&sdk),
+        events: aws::Events::new(&sdk),
         secrets,
         stack: environment.stack,
         http: Http::new(tls.clone())?,

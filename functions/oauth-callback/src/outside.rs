@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use common::aws::{
-    ClientSecretError, ConsentTable, Mappings, Paces, Parameters, Secrets, SettingsError, States,
-    Valve,
+    ClientSecretError, ConsentTable, Events, Mappings, Paces, Parameters, Secrets, SettingsError,
+    States, Valve,
 };
 use common::client_secret::ClientSecret;
 use common::clock::{Clock, SystemClock};
 use common::consent::{Consents, PublicUrl, Verifier};
+use common::event::EventBus;
 use common::grant::IssuedTokens;
 use common::mailbox::{MailboxId, MailboxStates, Settings};
+use common::metrics::{LogMeter, Meter};
 use common::naming::StackName;
 use common::oauth::discovery::{self, DiscoveryError, Issuer};
 use common::oauth::{Http, TokenEndpoint, TokenFailure};
@@ -32,6 +34,7 @@ pub(crate) struct Outside {
     pub(crate) vault: Vault<Secrets>,
     pub(crate) parameters: Parameters,
     pub(crate) mappings: Mappings,
+    pub(crate) events: Events,
     pub(crate) secrets: Secrets,
     pub(crate) stack: StackName,
     pub(crate) http: Http,
@@ -53,6 +56,18 @@ impl Ports for Outside {
 
     fn states(&self) -> &impl MailboxStates {
         &self.states
+    }
+
+    fn stack(&self) -> &StackName {
+        &self.stack
+    }
+
+    fn bus(&self) -> &impl EventBus {
+        &self.events
+    }
+
+    fn meter(&self) -> &impl Meter {
+        &LogMeter
     }
 
     fn vault(&self) -> &Vault<impl SecretStore> {

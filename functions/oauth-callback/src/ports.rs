@@ -6,8 +6,11 @@ use common::aws::Valve;
 use common::client_secret::{ClientSecret, InvalidClientSecret};
 use common::clock::Clock;
 use common::consent::{Consents, PublicUrl, Verifier};
+use common::event::EventBus;
 use common::grant::IssuedTokens;
 use common::mailbox::{MailboxId, MailboxStates, Settings};
+use common::metrics::Meter;
+use common::naming::StackName;
 use common::oauth::TokenFailure;
 use common::oauth::discovery::{DiscoveryError, Issuer};
 use common::route::Obstacle;
@@ -24,6 +27,12 @@ pub(crate) trait Ports: Sync {
     fn consents(&self) -> &impl Consents;
     /// The states of mailboxes.
     fn states(&self) -> &impl MailboxStates;
+    /// The stack.
+    fn stack(&self) -> &StackName;
+    /// The bus that events are put on.
+    fn bus(&self) -> &impl EventBus;
+    /// What takes measurements.
+    fn meter(&self) -> &impl Meter;
     /// The tokens of mailboxes, to be written and never read.
     fn vault(&self) -> &Vault<impl SecretStore>;
 

@@ -8,7 +8,9 @@ use common::aws::Valve;
 use common::class::Class;
 use common::clock::Clock;
 use common::consent::{Ending, Queue};
+use common::event::{Look, NotPut};
 use common::mailbox::{Activate, Connection, MailboxStates, Pause, Refreshed, Settings, Stop};
+use common::metrics::{Measurement, Meter, Metric};
 use common::route::Obstacle;
 use common::telemetry::chain;
 use tokio::time::timeout;
@@ -72,10 +74,35 @@ pub(crate) async fn settle(
         let reason = "the state of the mailbox could not be recorded".to_owned();
         Some(Stop { class: Class::Network, reason, since: ports.clock().now() })
     });
-    let queue = turn(ports, settings).await;
+    let (queue, ()) = tokio::join!(turn(ports, settings), tell(ports, settings));
     match stop {
         None => Ending::Connected { kept, queue },
         Some(stop) => Ending::Blocked { kept, stop },
+    }
+}
+
+/// Tells others what has become of the mailbox. What cannot be told now, the next tick tells.
+async fn tell(ports: &impl Ports, settings: &Settings) {
+    let Settings { mailbox, .. } = settings;
+    let state = match ports.states().state(mailbox).await {
+        Ok(state) => state,
+        Err(error) => {
+            tracing::warn!(mailbox.id = %mailbox, error = chain(&error), "the news of the mailbox is left to the next tick");
+            return;
+        }
+    };
+    let (stack, now) = (ports.stack(), ports.clock().now());
+    let look = Look {
+        stack,
+        settings,
+        state: &state,
+        now,
+    };
+    if let Err(NotPut { count, reason }) = look.tell(ports.bus(), ports.states()).await {
+        tracing::warn!(mailbox.id = %mailbox, count, reason, "the news of the mailbox is left to the next tick");
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let measured = Measurement::of_mailbox(stack, mailbox).with(Metric::EventsNotPut, count);
+        ports.meter().record(&measured, now);
     }
 }
 

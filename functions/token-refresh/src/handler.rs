@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use common::aws::{SettingsError, Valve};
 use common::clock::Clock;
-use common::mailbox::{MailboxId, MailboxState, MailboxStates};
+use common::event::{EventBus, Look, NotPut};
+use common::mailbox::{MailboxId, MailboxState, MailboxStates, Settings};
 use common::metrics::{Measurement, Meter, Metric};
 use common::naming::StackName;
 use common::telemetry::chain;
@@ -80,7 +81,7 @@ pub enum RequestError {
 pub struct Function<S, M, P, C, O> {
     /// The visits.
     pub visitor: Visitor<S, M, P, C>,
-    /// The settings, the valves, the turns and the meter.
+    /// The settings, the valves, the turns, the bus and the meter.
     pub outside: O,
     /// The stack.
     pub stack: StackName,
@@ -95,7 +96,7 @@ where
     M: MailboxStates,
     P: Provider,
     C: Clock,
-    O: Mailboxes + Valves + Turns + Meter,
+    O: Mailboxes + Valves + Turns + Meter + EventBus,
 {
     /// Visits what is asked for, and sets the valves of what was visited.
     ///
@@ -183,7 +184,9 @@ where
         match ending {
             Ok((settings, found, state)) => {
                 tracing::info!(mailbox.id = %mailbox, found = ?found, state = state.connection.as_str(), "the mailbox was visited");
-                let measured = measure::visited(&self.stack, settings, &state, now);
+                let not_put = self.tell(settings, &state).await;
+                let measured = measure::visited(&self.stack, settings, &state, now)
+                    .with_known(Metric::EventsNotPut, not_put);
                 self.outside.record(&measured, now);
                 let visited = visited(Some(found), Some(state.connection.as_str()), None);
                 (mailbox, Some(state), visited)
@@ -196,6 +199,21 @@ where
                 (mailbox, None, visited)
             }
         }
+    }
+
+    /// Tells others what has become of a mailbox; answers how many events the bus has not taken. They are told by the
+    /// next visit.
+    async fn tell(&self, settings: &Settings, state: &MailboxState) -> Option<i64> {
+        let look = Look {
+            stack: &self.stack,
+            settings,
+            state,
+            now: self.visitor.clock.now(),
+        };
+        let told = look.tell(&self.outside, &self.visitor.states).await;
+        let NotPut { count, reason } = told.err()?;
+        tracing::warn!(mailbox.id = %settings.mailbox, count, reason, "the news of the mailbox is left to the next visit");
+        Some(i64::try_from(count).unwrap_or(i64::MAX))
     }
 
     /// Measures the valves, and sets them as the states want them, with one listing for all. What fails here is made good

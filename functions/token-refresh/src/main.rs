@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use common::aws::{self, Mappings, Paces, Parameters, Rota, Secrets, States};
+use common::aws::{self, Events, Mappings, Paces, Parameters, Rota, Secrets, States};
 use common::clock::SystemClock;
 use common::config::{LOG_LEVEL, Reader, process_environment};
 use common::oauth::Http;
@@ -48,6 +48,7 @@ async fn main() -> Result<(), Error> {
             parameters: Parameters::new(&config, stack.clone()),
             mappings: Mappings::new(&config),
             rota: Rota::new(&config, environment.table),
+            events: Events::new(&config),
         },
         stack,
     };

@@ -2,7 +2,10 @@
 
 use std::future::Future;
 
-use common::aws::{Mapping, MappingError, Mappings, Parameters, Rota, SettingsError, Valve};
+use common::aws::{
+    Events, Mapping, MappingError, Mappings, Parameters, Rota, SettingsError, Valve,
+};
+use common::event::{Event, EventBus, NotPut};
 use common::mailbox::{MailboxId, Settings, StateUnavailable};
 use common::metrics::{LogMeter, Measurement, Meter};
 use jiff::Timestamp;
@@ -54,6 +57,8 @@ pub struct Aws {
     pub mappings: Mappings,
     /// The turns.
     pub rota: Rota,
+    /// The bus.
+    pub events: Events,
 }
 
 impl Mailboxes for Aws {
@@ -83,6 +88,12 @@ impl Turns for Aws {
 
     async fn leave_to(&self, mailbox: &MailboxId) -> Result<(), StateUnavailable> {
         self.rota.leave_to(mailbox).await
+    }
+}
+
+impl EventBus for Aws {
+    async fn publish(&self, events: &[Event]) -> Result<(), NotPut> {
+        self.events.publish(events).await
     }
 }
 

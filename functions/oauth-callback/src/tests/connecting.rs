@@ -2,6 +2,7 @@
 
 use common::aws::Valve;
 use common::consent::{Kept, PublicUrl};
+use common::event::{Event, Kind};
 use common::mailbox::Connection;
 
 use super::world::TENANT;
@@ -63,8 +64,37 @@ async fn the_grant_is_stored_before_anything_is_said_of_it_and_proven_after() {
             "connect billing",
             "refreshed billing",
             "change billing",
-            "read billing"
+            "read billing",
+            "read billing",
+            "told billing"
         ]
+    );
+}
+
+#[tokio::test]
+async fn others_are_told_of_the_connection_and_not_of_its_making() {
+    let world = World::new();
+    Person::new(&world).connect(&world.link().await).await;
+    let taken = world.events.taken();
+    let kinds: Vec<_> = taken.iter().map(Event::kind).collect();
+    assert_eq!(kinds, [Kind::MailboxConnected]);
+    let detail = taken[0].detail();
+    assert!(detail.contains("svc-billing@contoso.com"), "{detail}");
+    assert!(!detail.contains("canary"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_bus_that_takes_nothing_keeps_no_mailbox_from_being_connected() {
+    let world = World::new();
+    world.events.calls.break_after(0);
+    let page = Person::new(&world).connect(&world.link().await).await;
+    assert!(page.body.contains("is connected"), "{}", page.body);
+    assert_eq!(world.state().connection, Connection::Active);
+    assert!(world.meter.lines()[0].contains(r#""EventsNotPut":1"#));
+    assert_eq!(
+        world.state().told,
+        common::event::Told::default(),
+        "the tick tells it"
     );
 }
 

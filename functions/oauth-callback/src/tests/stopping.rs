@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use common::aws::Valve;
 use common::class::Class;
+use common::event::{Event, Kind};
 use common::mailbox::Connection;
 use common::route::Obstacle;
 
@@ -34,6 +35,8 @@ async fn a_mail_server_that_refuses_leaves_the_grant_and_the_remedy() {
     assert_eq!(stop.as_str(), "blocked");
     assert_eq!(stop.stop().unwrap().class, Class::SmtpAuthDisabled);
     assert_eq!(*world.valves.lock().unwrap(), [Valve::Closed]);
+    let kinds: Vec<_> = world.events.taken().iter().map(Event::kind).collect();
+    assert_eq!(kinds, [Kind::MailboxBlocked]);
     assert_eq!(
         Person::new(&world).get(&link).await.status_code,
         410,

@@ -10,9 +10,11 @@ use common::aws::Valve;
 use common::client_secret::ClientSecret;
 use common::clock::{Clock, FixedClock};
 use common::consent::{Consents, PublicUrl, Purpose, Verifier, connect_link};
-use common::fakes::{MemoryConsents, MemorySecrets, MemoryStates};
+use common::event::EventBus;
+use common::fakes::{MemoryConsents, MemoryEvents, MemoryMeter, MemorySecrets, MemoryStates};
 use common::grant::{IdToken, IssuedTokens, RefreshToken};
 use common::mailbox::{MailboxId, MailboxState, MailboxStates, Settings};
+use common::metrics::Meter;
 use common::naming::StackName;
 use common::oauth::discovery::{DiscoveryError, Issuer};
 use common::oauth::{HttpError, Refusal, TokenFailure};
@@ -37,6 +39,9 @@ pub(super) struct World {
     pub(super) states: MemoryStates,
     pub(super) secrets: MemorySecrets,
     vault: Vault<MemorySecrets>,
+    stack: StackName,
+    pub(super) events: MemoryEvents,
+    pub(super) meter: MemoryMeter,
     pub(super) settings: Mutex<String>,
     pub(super) client_secret: Mutex<String>,
     pub(super) entra: Entra,
@@ -59,7 +64,10 @@ impl World {
             clock: FixedClock::at(Timestamp::from_second(1_800_000_000).unwrap()),
             consents: MemoryConsents::default(),
             states: MemoryStates::default(),
-            vault: Vault::new(secrets.clone(), stack),
+            vault: Vault::new(secrets.clone(), stack.clone()),
+            stack,
+            events: MemoryEvents::default(),
+            meter: MemoryMeter::default(),
             secrets,
             settings: Mutex::new(SETTINGS.to_owned()),
             client_secret: Mutex::new("canary-client-secret".to_owned()),
@@ -136,6 +144,18 @@ impl Ports for World {
 
     fn states(&self) -> &impl MailboxStates {
         &self.states
+    }
+
+    fn stack(&self) -> &StackName {
+        &self.stack
+    }
+
+    fn bus(&self) -> &impl EventBus {
+        &self.events
+    }
+
+    fn meter(&self) -> &impl Meter {
+        &self.meter
     }
 
     fn vault(&self) -> &Vault<impl SecretStore> {

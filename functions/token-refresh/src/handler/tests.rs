@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
 use common::aws::{Mapping, MappingError};
-use common::fakes::MemoryMeter;
+use common::class::Class;
+use common::event::{Event, Kind};
+use common::fakes::{MemoryEvents, MemoryMeter};
 use common::mailbox::{Connection, Settings, StateUnavailable};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -21,6 +23,7 @@ struct Town {
     first: Mutex<Option<MailboxId>>,
     turned: Mutex<Vec<(String, Valve)>>,
     meter: MemoryMeter,
+    events: MemoryEvents,
 }
 
 impl Town {
@@ -108,6 +111,12 @@ impl Turns for &Town {
     async fn leave_to(&self, mailbox: &MailboxId) -> Result<(), StateUnavailable> {
         *self.first.lock().unwrap() = Some(mailbox.clone());
         Ok(())
+    }
+}
+
+impl EventBus for &Town {
+    async fn publish(&self, events: &[Event]) -> Result<(), NotPut> {
+        self.events.publish(events).await
     }
 }
 
@@ -278,4 +287,46 @@ async fn a_valve_is_measured_as_it_was_found_also_of_a_mailbox_that_cannot_be_vi
             .map(|(mailbox, open)| (mailbox.to_owned(), json!(open)))
             .into()
     );
+}
+
+#[tokio::test]
+async fn what_has_become_of_a_mailbox_is_told_once_and_not_at_every_tick() {
+    let (world, town) = connected(2).await;
+    let kinds = || -> Vec<Kind> { town.events.taken().iter().map(Event::kind).collect() };
+    for _ in 0..3 {
+        town.tick(&world, usize::MAX).await;
+        world.pass(5);
+    }
+    assert_eq!(kinds(), [Kind::MailboxConnected; 2]);
+
+    let one = MailboxId::parse(&name(0)).unwrap();
+    let stopped = Connection::stopped(Class::ConsentRevoked, String::new(), world.clock.now());
+    let state = world.states.seen(&one);
+    world.states.set(
+        &one,
+        MailboxState {
+            connection: stopped,
+            probed_at: Some(world.clock.now()),
+            ..state
+        },
+    );
+    town.events.calls.break_after(0);
+    let answer = town.tick(&world, usize::MAX).await;
+    assert!(
+        answer
+            .mailboxes
+            .iter()
+            .all(|visited| visited.error.is_none())
+    );
+    let not_put: i64 = town
+        .measured()
+        .iter()
+        .filter_map(|line| line["EventsNotPut"].as_i64())
+        .sum();
+    assert_eq!(not_put, 1);
+    town.events.calls.repair();
+    for _ in 0..2 {
+        town.tick(&world, usize::MAX).await;
+    }
+    assert_eq!(kinds()[2..], [Kind::MailboxNeedsConsent]);
 }
