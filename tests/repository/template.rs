@@ -295,6 +295,24 @@ fn a_redrive_takes_from_failed_queues_alone_and_never_by_sqs_itself() {
 }
 
 #[test]
+fn events_are_put_on_the_default_bus_in_our_own_name_alone() {
+    let template = template("template.yaml");
+    let mut tellers = 0;
+    for role in ROLES {
+        for statement in statements(&template, role) {
+            if list(&statement["Action"]).contains(&"events:PutEvents".to_owned()) {
+                let bus = list(&statement["Resource"]);
+                assert!(bus.iter().all(|bus| bus.ends_with(":event-bus/default")));
+                let condition = text(&statement["Condition"]["StringEquals"]["events:source"]);
+                assert_eq!(condition, common::event::SOURCE, "{role}");
+                tellers += 1;
+            }
+        }
+    }
+    assert_eq!(tellers, 3);
+}
+
+#[test]
 fn valves_are_turned_for_send_email_alone() {
     let template = template("template.yaml");
     for role in ROLES {

@@ -141,15 +141,19 @@ impl MiniStack {
 
     /// Grants a role what MiniStack asks for where AWS asks for something else.
     ///
-    /// It takes `lambda:GetEventSourceMapping` for `ListEventSourceMappings`, knows no condition
-    /// `lambda:FunctionArn`, and knows no resource of `ssm:GetParametersByPath`. The checks of the template say what
-    /// the roles hold on AWS.
+    /// It takes `lambda:GetEventSourceMapping` for `ListEventSourceMappings`, knows no conditions
+    /// `lambda:FunctionArn` and `events:source`, and knows no resource of `ssm:GetParametersByPath`. The checks of the
+    /// template say what the roles hold on AWS.
     pub(super) async fn excuse(&self, role: &str) -> anyhow::Result<()> {
         let policy = json!({
             "Version": "2012-10-17",
             "Statement": [{
                 "Effect": "Allow",
-                "Action": ["lambda:ListEventSourceMappings", "ssm:GetParametersByPath"],
+                "Action": [
+                    "events:PutEvents",
+                    "lambda:ListEventSourceMappings",
+                    "ssm:GetParametersByPath",
+                ],
                 "Resource": "*",
             }],
         });
