@@ -132,6 +132,7 @@ pub(crate) struct Failed {
     pub(crate) refused: Vec<RefusedCopy>,
     pub(crate) refused_more: u64,
     pub(crate) accepted: u64,
+    pub(crate) unknown: u64,
 }
 
 /// A recipient whom the server refused, as a failed copy says it.
@@ -200,6 +201,15 @@ pub(crate) struct Traced {
     pub(crate) remedy: Option<String>,
     #[serde(default)]
     pub(crate) refused: Vec<Refused>,
+    #[serde(default)]
+    pub(crate) unknown: Vec<Unknown>,
+}
+
+/// A message of which nobody knows whether the server took it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Unknown {
+    pub(crate) message_id: Option<String>,
+    pub(crate) recipients: Vec<String>,
 }
 
 /// What has become of a notification.

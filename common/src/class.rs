@@ -57,7 +57,7 @@ classes! {
     IdempotencyConflict = "idempotency_conflict", Message;
     /// The message exceeds the server's or the mailbox's size limit.
     MessageTooLarge = "message_too_large", Message;
-    /// The message names more recipients than one transaction may.
+    /// There are more recipients than a notification, or the server's transaction, may have.
     TooManyRecipients = "too_many_recipients", Message;
     /// An object that the notification names is not there, or is not the one that it names.
     AttachmentUnavailable = "attachment_unavailable", Message;

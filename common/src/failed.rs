@@ -86,6 +86,9 @@ pub struct Report {
     /// For how many the server took the message.
     #[serde(default)]
     pub accepted: usize,
+    /// For how many nobody knows whether it did.
+    #[serde(default)]
+    pub unknown: usize,
 }
 
 /// A recipient that was refused.

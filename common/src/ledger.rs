@@ -8,7 +8,11 @@
 //! A claim is a lease, because its worker may die. A worker that dies before [`Record::sending`] left
 //! nothing behind, and the claim is taken over when the lease ends. A worker that dies after it may
 //! have sent the message: that record is `unknown`, and never sent again by accident.
+//!
+//! A notification to many goes out in parts, one after the other under one claim or several. Each part is begun and ends by
+//! itself: what nobody knows of one keeps its recipients from being tried again, and no others.
 
+mod parts;
 mod redrive;
 
 use std::future::Future;
@@ -20,7 +24,10 @@ use crate::class::Class;
 use crate::mailbox::MailboxId;
 use crate::notification::NotificationId;
 
-pub use self::redrive::{Redrive, Resend, redrive};
+pub use self::{
+    parts::UnknownPart,
+    redrive::{Redrive, Resend, redrive},
+};
 
 /// Names a notification of a mailbox in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -69,9 +76,18 @@ pub struct Record {
     pub delayed: bool,
     /// When the notification was first claimed. `Message-ID` and `Date` follow from it.
     pub first_attempt_at: Timestamp,
-    /// The `Message-ID` of the message, once an attempt began.
+    /// The `Message-ID` of the message, once an attempt began; of several parts, of the one that was begun last.
     #[serde(default)]
     pub message_id: Option<String>,
+    /// Which part was begun last, from 1; 0 before the first.
+    #[serde(default)]
+    pub part: u32,
+    /// How many recipients a part has at most, as it was when the first was begun, so that a part stays what it is.
+    #[serde(default)]
+    pub recipients_per_part: Option<usize>,
+    /// The parts whose end nobody knows. Their recipients are tried again only if a person says so.
+    #[serde(default)]
+    pub unknown: Vec<UnknownPart>,
     /// Recipients that need nothing more: accepted or refused for good by an earlier attempt.
     #[serde(default)]
     pub settled: Vec<RecipientOutcome>,
@@ -176,7 +192,8 @@ pub const LEASE_GRACE: SignedDuration = SignedDuration::from_secs(60);
 /// How long a record is kept after its last write.
 pub const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// How much of a record its recipients' outcomes take, in octets. DynamoDB takes items of 400 KB.
+/// How much of a record its recipients' outcomes take, in octets, as long as their addresses leave room for replies in it.
+/// DynamoDB takes items of 400 KB.
 pub const OUTCOMES: usize = 64 * 1024;
 
 /// What a worker may do with a notification.
@@ -210,6 +227,9 @@ pub fn claim(record: Option<&Record>, content: &str, worker: &Worker, now: Times
             delayed: false,
             first_attempt_at: now,
             message_id: None,
+            part: 0,
+            recipients_per_part: None,
+            unknown: Vec::new(),
             settled: Vec::new(),
             state: State::Claimed { by: worker.clone() },
         });
@@ -255,9 +275,7 @@ pub fn claim(record: Option<&Record>, content: &str, worker: &Worker, now: Times
         State::Refused { hand_over } if hand_over.copy == worker.copy => untold(hand_over),
         // Another copy is a new attempt, for everybody whom an earlier one did not reach.
         State::Refused { .. } => {
-            let mut record = record.next(State::Claimed { by: worker.clone() });
-            record.settled.retain(|recipient| recipient.accepted);
-            Claim::Granted(record)
+            Claim::Granted(record.afresh(State::Claimed { by: worker.clone() }))
         }
     }
 }
@@ -395,7 +413,9 @@ impl Record {
             .any(|recipient| recipient.address == address)
     }
 
-    fn settle(&self, settled: Vec<RecipientOutcome>) -> Self {
+    /// The record, with what has become of further recipients.
+    #[must_use]
+    pub fn settle(&self, settled: Vec<RecipientOutcome>) -> Self {
         let mut record = self.clone();
         record.settled.extend(settled);
         shorten(&mut record.settled);
@@ -412,7 +432,7 @@ impl Record {
 }
 
 /// Cuts replies so that the outcomes of a message to many take no more than [`OUTCOMES`]. The code, which comes
-/// first, always stays; so do the addresses, which for 1000 recipients take 300 KB at the very most.
+/// first, always stays; so do the addresses, of which [`crate::message`] takes 128 KiB at most.
 fn shorten(settled: &mut [RecipientOutcome]) {
     /// What JSON adds to an outcome.
     const FORM: usize = 48;

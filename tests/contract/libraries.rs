@@ -74,7 +74,6 @@ pub(crate) fn composed(body: &Value) -> Message {
         address: EmailAddress::parse("billing@contoso.com").unwrap(),
         senders: Vec::new(),
         recipient_domains: Vec::new(),
-        recipients_per_message: 500,
         message_bytes: 35 * 1024 * 1024,
     };
     let id = NotificationId::parse("n").unwrap();

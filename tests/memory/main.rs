@@ -227,7 +227,6 @@ async fn a_file_of_the_bucket_is_held_once_until_its_message_is_written() {
         address: EmailAddress::parse("billing@contoso.com").unwrap(),
         senders: Vec::new(),
         recipient_domains: Vec::new(),
-        recipients_per_message: 500,
         message_bytes: 35 * MEBIBYTE,
     };
     let id = NotificationId::parse("n").unwrap();

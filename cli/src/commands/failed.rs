@@ -252,6 +252,10 @@ fn tell_one(paper: &mut Paper, failed: &Failed) {
         let count = failed.accepted;
         Text::from(format!("for {count} other recipients"))
     });
+    let unknown = (failed.unknown > 0).then(|| {
+        let count = failed.unknown;
+        Text::from(format!("for {count} recipients"))
+    });
     paper.facts([
         ("notification", Some(Text::from(failed.id.as_str()))),
         ("class", class),
@@ -263,6 +267,7 @@ fn tell_one(paper: &mut Paper, failed: &Failed) {
         ("bytes", Some(Text::from(failed.bytes.to_string()))),
         ("Message-ID", failed.message_id.as_deref().map(Text::from)),
         ("accepted", accepted),
+        ("unknown", unknown),
     ]);
     for refused in &failed.refused {
         let refused = format!("{}: {}", refused.recipient, refused.reply);

@@ -154,6 +154,15 @@ fn tell(paper: &mut Paper, traced: &Traced, now: Timestamp) {
             ))),
         )]);
     }
+    for unknown in &traced.unknown {
+        let first = unknown.recipients.first().map_or("", String::as_str);
+        let whom = match unknown.recipients.len() {
+            0 | 1 => first.to_owned(),
+            count => format!("{first} and {} more", count - 1),
+        };
+        let message = unknown.message_id.as_deref().unwrap_or_default();
+        paper.facts([("unknown", Some(Text::from(format!("{whom} {message}"))))]);
+    }
     if let Some(remedy) = &traced.remedy {
         paper.gap();
         paper.line(words::ours(remedy));
@@ -201,6 +210,7 @@ mod tests {
                 "reply": "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup at the far end",
                 "remedy": "Correct or remove the recipient's address.",
                 "refused": [{ "address": "nobody@fabrikam.com", "reply": "550 5.1.10" }],
+                "unknown": [{ "message_id": "<2@contoso.com>", "recipients": ["a@fabrikam.com", "b@fabrikam.com"] }],
             }),
         );
         let text = seen(|paper| tell(paper, &refused, now()));
@@ -209,6 +219,7 @@ mod tests {
             "recipient_refused",
             "550 5.1.10 RESOLVER",
             "nobody@fabrikam.com: 550 5.1.10",
+            "a@fabrikam.com and 1 more <2@contoso.com>",
             "\nCorrect or remove",
         ] {
             assert!(text.contains(said), "{said} is missing:\n{text}");

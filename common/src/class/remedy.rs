@@ -14,7 +14,7 @@ pub(super) fn of(class: Class, about: &Concerning<'_>) -> String {
             "Make the message smaller, for example by a link in place of an attachment; the limit of the mailbox is shown by `Get-Mailbox -Identity {address} | Format-List MaxSendSize`."
         ),
         Class::TooManyRecipients => format!(
-            "Split the recipients over several notifications; the limit of the mailbox is shown by `Get-Mailbox -Identity {address} | Format-List RecipientLimits`, and no more than 200 recipients may share one domain."
+            "Split the recipients over several notifications if they are more than 2000; if the server refused, lower `recipients_per_message` of mailbox {mailbox} to what `Get-Mailbox -Identity {address} | Format-List RecipientLimits` shows, and put the notification back on the queue: `operator redrive {mailbox} --class too_many_recipients`."
         ),
         Class::AttachmentUnavailable => format!(
             "Put the object that the reason names where the notification says it is, then put the notification back on the queue: `operator redrive {mailbox} --class attachment_unavailable`; or correct the notification, and send it under a new id."

@@ -71,8 +71,6 @@ pub fn redrive(record: Option<&Record>, content: &str, resend: Resend, now: Time
 impl Record {
     /// The ended notification, to be tried again for everybody whom no attempt has reached.
     fn redriven(&self, now: Timestamp) -> Self {
-        let mut record = self.next(State::Waiting { not_before: now });
-        record.settled.retain(|recipient| recipient.accepted);
-        record
+        self.afresh(State::Waiting { not_before: now })
     }
 }

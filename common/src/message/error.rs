@@ -20,20 +20,22 @@ pub enum ComposeError {
         /// How many recipients are outside.
         count: usize,
     },
-    /// There are more recipients than one message may have.
-    #[error("{count} recipients; a message of this mailbox has up to {limit}")]
+    /// There are more recipients than a notification may have.
+    #[error("{count} recipients; a notification has up to {limit}")]
     TooManyRecipients {
         /// How many there are, each counted once.
         count: usize,
         /// How many there may be.
         limit: usize,
     },
-    /// There are more recipients of one domain than Exchange takes in one transaction.
-    #[error("{count} recipients of one domain; a message has up to {limit}")]
-    TooManyOfOneDomain {
-        /// How many there are of the domain that has most.
-        count: usize,
-        /// How many there may be.
+    /// The addresses of the recipients are longer than the ledger can remember.
+    #[error(
+        "recipients whose addresses have {bytes} bytes together; a notification has up to {limit}"
+    )]
+    LongRecipients {
+        /// How long they are together.
+        bytes: usize,
+        /// How long they may be.
         limit: usize,
     },
     /// The message is larger than the mailbox may send.
@@ -77,7 +79,7 @@ impl ComposeError {
         match self {
             Self::SenderNotAllowed { .. } => Class::SenderNotAllowed,
             Self::RecipientNotAllowed { .. } => Class::RecipientRefused,
-            Self::TooManyRecipients { .. } | Self::TooManyOfOneDomain { .. } => {
+            Self::TooManyRecipients { .. } | Self::LongRecipients { .. } => {
                 Class::TooManyRecipients
             }
             Self::MessageTooLarge { .. } | Self::HeaderTooLarge { .. } => Class::MessageTooLarge,

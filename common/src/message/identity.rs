@@ -15,6 +15,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageIdentity {
     token: String,
+    /// What the Message-ID is made of.
+    message: String,
     date: SystemTime,
 }
 
@@ -24,11 +26,28 @@ impl MessageIdentity {
     /// The mailbox is part of it, because two mailboxes may be asked for notifications of the same id. The date is that
     /// of the first attempt, whichever attempt this is.
     pub fn derive(mailbox: &MailboxId, id: &NotificationId, first_attempt: Timestamp) -> Self {
+        let token = digest(["message", mailbox.as_str(), id.as_str()]);
         Self {
-            token: digest(["message", mailbox.as_str(), id.as_str()]),
+            message: token.clone(),
+            token,
             // In whole seconds, as a message has it. Nothing was sent before 1970, and lettre would panic on it.
             date: UNIX_EPOCH
                 + Duration::from_secs(first_attempt.as_second().try_into().unwrap_or(0)),
+        }
+    }
+
+    /// Returns the identity of a part, counted from 1, of the notification's message: what differs is the Message-ID.
+    ///
+    /// The first part has that of the message whole, so that a message of one part is what it always was.
+    #[must_use]
+    pub fn of_part(&self, number: u32) -> Self {
+        let message = match number {
+            0 | 1 => self.token.clone(),
+            number => digest(["part", &self.token, &number.to_string()]),
+        };
+        Self {
+            message,
+            ..self.clone()
         }
     }
 
@@ -41,7 +60,7 @@ impl MessageIdentity {
     pub(super) fn message_id(&self, from: &EmailAddress) -> Result<MessageId, Problem> {
         MessageId::parse(&format!(
             "{}@{}",
-            self.token,
+            self.message,
             from.domain().to_ascii_lowercase()
         ))
     }

@@ -1,16 +1,20 @@
-//! What a mailbox allows: who a message may be from, who it may go to, how many and how much.
+//! What a mailbox allows: who a message may be from, who it may go to and how much; and how many a notification may be to.
 
-use std::collections::{HashMap, HashSet};
-
-use super::error::{ComposeError, SenderField};
+use super::{
+    error::{ComposeError, SenderField},
+    parts,
+};
 use crate::{
     address::{Domain, EmailAddress},
     mailbox::Settings,
     notification::{Letter, Notification, Party, RawMessage},
 };
 
-/// The most recipients of one domain that Exchange takes in one transaction (4.5.3).
-const MAX_OF_ONE_DOMAIN: usize = 200;
+/// The most recipients of a notification.
+pub(super) const MAX_RECIPIENTS: usize = 2000;
+/// The most octets of their addresses together. What became of each is in the notification's record, which DynamoDB takes up
+/// to 400 KB of.
+pub(super) const MAX_RECIPIENT_BYTES: usize = 128 * 1024;
 
 /// The part of a mailbox's settings that a message has to obey.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +25,6 @@ pub struct SenderPolicy {
     pub senders: Vec<EmailAddress>,
     /// The domains a message may go to; none means all.
     pub recipient_domains: Vec<Domain>,
-    /// The most recipients of one message.
-    pub recipients_per_message: usize,
     /// The most octets of one message, encoded.
     pub message_bytes: usize,
 }
@@ -40,7 +42,6 @@ impl From<&Settings> for SenderPolicy {
             address: settings.address.clone(),
             senders: settings.senders.clone(),
             recipient_domains: settings.recipient_domains.clone(),
-            recipients_per_message: settings.recipients_per_message,
             message_bytes: settings.message_bytes,
         }
     }
@@ -80,12 +81,7 @@ impl SenderPolicy {
                 sender
             }
         };
-        let mut seen = HashSet::new();
-        let recipients: Vec<_> = notification
-            .recipients()
-            .map(|party| &party.email)
-            .filter(|email| seen.insert(email.as_str().to_lowercase()))
-            .collect();
+        let recipients = parts::once(notification);
         self.check_recipients(&recipients)?;
         Ok(Paths { sender, recipients })
     }
@@ -111,24 +107,19 @@ impl SenderPolicy {
         if outside > 0 {
             return Err(ComposeError::RecipientNotAllowed { count: outside });
         }
-        if recipients.len() > self.recipients_per_message {
+        if recipients.len() > MAX_RECIPIENTS {
             return Err(ComposeError::TooManyRecipients {
                 count: recipients.len(),
-                limit: self.recipients_per_message,
+                limit: MAX_RECIPIENTS,
             });
         }
-        let mut of_one_domain: HashMap<String, usize> = HashMap::new();
-        for email in recipients {
-            *of_one_domain
-                .entry(email.domain().to_ascii_lowercase())
-                .or_default() += 1;
+        let bytes = recipients.iter().map(|email| email.as_str().len()).sum();
+        if bytes > MAX_RECIPIENT_BYTES {
+            return Err(ComposeError::LongRecipients {
+                bytes,
+                limit: MAX_RECIPIENT_BYTES,
+            });
         }
-        match of_one_domain.into_values().max() {
-            Some(count) if count > MAX_OF_ONE_DOMAIN => Err(ComposeError::TooManyOfOneDomain {
-                count,
-                limit: MAX_OF_ONE_DOMAIN,
-            }),
-            Some(_) | None => Ok(()),
-        }
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use common::class::Class;
 use common::failed::{Refused, Report};
 use common::grant::GrantId;
-use common::ledger::{HandOver, Reason, RecipientOutcome, Record, State};
+use common::ledger::{HandOver, Reason, RecipientOutcome, Record, State, UnknownPart};
 use common::mailbox::{Connection, MailboxId, MailboxState, Settings};
 use jiff::{SignedDuration, Timestamp};
 use schemars::generate::SchemaSettings;
@@ -99,6 +99,7 @@ impl JsonSchema for FailedReport {
                 },
                 "refused_more": count,
                 "accepted": count,
+                "unknown": count,
             },
             "required": ["class", "reply", "stage", "remedy", "attempts", "refused_more", "accepted"],
         })
@@ -232,6 +233,14 @@ fn traced() -> Trace {
         delayed: false,
         first_attempt_at: at,
         message_id: Some("<1@contoso.com>".to_owned()),
+        part: 1,
+        recipients_per_part: Some(500),
+        unknown: vec![UnknownPart {
+            message_id: Some("<2@contoso.com>".to_owned()),
+            recipients: vec!["c@fabrikam.com".to_owned()],
+            reply: "no answer".to_owned(),
+            stage: "message".to_owned(),
+        }],
         settled: vec![
             outcome("a@fabrikam.com", true),
             outcome("b@fabrikam.com", false),

@@ -43,6 +43,9 @@ pub(crate) struct Trace {
     accepted: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refused: Vec<Refused>,
+    /// The messages of which nobody knows whether the server took them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<Unknown>,
 }
 
 /// A recipient whom the server refused.
@@ -50,6 +53,16 @@ pub(crate) struct Trace {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Refused {
     address: String,
+    reply: String,
+}
+
+/// A message of which nobody knows whether the server took it. A notification to many goes out in several.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Unknown {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_id: Option<String>,
+    recipients: Vec<String>,
     reply: String,
 }
 
@@ -71,6 +84,7 @@ impl Trace {
             remedy: None,
             accepted: 0,
             refused: Vec::new(),
+            unknown: Vec::new(),
         };
         let Some(record) = record else { return trace };
         trace.attempts = record.attempts;
@@ -86,6 +100,12 @@ impl Trace {
                 });
             }
         }
+        let unknown = record.unknown.into_iter().map(|part| Unknown {
+            message_id: part.message_id,
+            recipients: part.recipients,
+            reply: part.reply,
+        });
+        trace.unknown.extend(unknown);
         match record.state {
             State::Waiting { not_before } => {
                 trace.state = "waiting";

@@ -8,6 +8,7 @@
 mod dry_run;
 mod endings;
 mod pacing;
+mod parts;
 mod reading;
 mod sending;
 mod telling;
@@ -320,11 +321,7 @@ impl<'a, P: Ports> Desk<'a, P> {
                 self.tell_accepted(known, &record);
                 self.finish(known, &record).await
             }
-            Claim::Lost(record) => {
-                let reply = "the worker was lost while it sent the message".to_owned();
-                let reason = ours(Class::UnknownAfterData, reply, "worker");
-                self.end_unknown(known, &record, reason, Vec::new()).await
-            }
+            Claim::Lost(record) => self.end_lost(known, &record).await,
             Claim::Granted(record) => {
                 self.write(&key, &record).await?;
                 let claimed = Claimed {
@@ -335,6 +332,7 @@ impl<'a, P: Ports> Desk<'a, P> {
                     record,
                     notification,
                     state,
+                    parts: 1,
                 };
                 self.send(claimed, line).await
             }

@@ -19,6 +19,9 @@ pub(crate) fn report(
     now: Timestamp,
 ) -> Report {
     let settled = record.map_or(&[][..], |record| &record.settled);
+    let unknown = record.map_or(&[][..], |record| &record.unknown);
+    // What a person has to look for in Sent Items, of several parts.
+    let looked_for = unknown.last().and_then(|part| part.message_id.clone());
     let refused = settled.iter().filter(|recipient| !recipient.accepted);
     let named = |recipient: &RecipientOutcome| Refused {
         recipient: recipient.address.clone(),
@@ -30,7 +33,7 @@ pub(crate) fn report(
         stage: reason.stage.clone(),
         remedy,
         attempts: record.map_or(0, |record| record.attempts),
-        message_id: record.and_then(|record| record.message_id.clone()),
+        message_id: looked_for.or_else(|| record.and_then(|record| record.message_id.clone())),
         first_attempt_at: record.map(|record| record.first_attempt_at),
         failed_at: Some(now),
         refused: refused.clone().take(RECIPIENTS).map(named).collect(),
@@ -39,6 +42,7 @@ pub(crate) fn report(
             .iter()
             .filter(|recipient| recipient.accepted)
             .count(),
+        unknown: unknown.iter().map(|part| part.recipients.len()).sum(),
     }
 }
 
@@ -87,6 +91,9 @@ mod tests {
             delayed: false,
             message_id: None,
             first_attempt_at: Timestamp::UNIX_EPOCH,
+            part: 1,
+            recipients_per_part: Some(500),
+            unknown: Vec::new(),
             settled: (0..500).map(recipient).collect(),
             state: State::Waiting {
                 not_before: Timestamp::UNIX_EPOCH,

@@ -1,4 +1,4 @@
-//! What a submission means for its notification: who is settled, who is tried again, and what stops.
+//! What a submission means for its recipients: who is settled, who is tried again, and what stops.
 
 use std::time::Duration;
 
@@ -9,26 +9,12 @@ use common::submission::{Diagnosis, Outcome, Recipient, Reply, Submission, Verdi
 /// What follows from one submission.
 #[derive(Debug)]
 pub(crate) struct Settlement {
-    /// The recipients that need nothing more.
-    pub(crate) settled: Vec<RecipientOutcome>,
-    /// What becomes of the notification.
-    pub(crate) end: End,
-}
-
-/// What becomes of a notification after a submission.
-#[derive(Debug)]
-pub(crate) enum End {
-    /// Nobody is left to try. The reply is the message's own, where the server took it.
-    Complete {
-        /// The server's final reply.
-        accepted: Option<String>,
-        /// Why recipients were refused, if any was.
-        refused: Option<Reason>,
-    },
-    /// Somebody is to be tried again.
-    Again(Trouble),
-    /// The server may have the message; the reason says what ended the wait.
-    Unknown(Reason),
+    /// What the server's answers for the recipients mean.
+    pub(crate) answers: Answers,
+    /// The server's final reply, where it took the message.
+    pub(crate) accepted: Option<String>,
+    /// For whom the server may have the message, and what ended the wait.
+    pub(crate) unknown: Option<(Vec<String>, Reason)>,
 }
 
 /// Why something is to be tried again, and what else has to wait.
@@ -47,36 +33,27 @@ impl Settlement {
             verdict,
             recipients,
         } = submission;
-        let final_reply = match verdict {
-            Verdict::Unknown(failure) => {
-                let settled = recipients.iter().filter_map(settled).collect();
-                let class = Class::UnknownAfterData;
-                let reason = Reason {
-                    class,
-                    reply: failure.to_string(),
-                    stage: failure.stage.to_string(),
-                };
-                return Self {
-                    settled,
-                    end: End::Unknown(reason),
-                };
-            }
-            Verdict::Accepted(reply) => Some(reply.to_string()),
-            Verdict::Refused(_) | Verdict::Deferred(_) => None,
+        let (accepted, failure) = match verdict {
+            Verdict::Accepted(reply) => (Some(reply.to_string()), None),
+            Verdict::Refused(_) | Verdict::Deferred(_) => (None, None),
+            Verdict::Unknown(failure) => (None, Some(failure)),
         };
-        let Answers {
-            settled,
-            again,
-            refused,
-        } = Answers::of(&recipients);
-        let end = match again {
-            Some(trouble) => End::Again(trouble),
-            None => End::Complete {
-                accepted: final_reply,
-                refused,
-            },
-        };
-        Self { settled, end }
+        let unknown = failure.map(|failure| {
+            let open = recipients
+                .iter()
+                .filter(|recipient| recipient.outcome == Outcome::Unknown);
+            let reason = Reason {
+                class: Class::UnknownAfterData,
+                reply: failure.to_string(),
+                stage: failure.stage.to_string(),
+            };
+            (open.map(|one| one.address.clone()).collect(), reason)
+        });
+        Self {
+            answers: Answers::of(&recipients),
+            accepted,
+            unknown,
+        }
     }
 }
 
@@ -89,6 +66,32 @@ pub(crate) struct Answers {
     pub(crate) again: Option<Trouble>,
     /// Why recipients were refused, if any was.
     pub(crate) refused: Option<Reason>,
+}
+
+impl Trouble {
+    /// Whether it is the server's answer for some recipients alone, so that others may be tried meanwhile.
+    pub(crate) fn is_of_recipients(&self) -> bool {
+        let class = self.reason.class;
+        class.scope() == Scope::Wait && class != Class::Network && !is_for_everybody(class)
+    }
+
+    /// The more far-reaching of two, or else the one that asks for the longer wait.
+    pub(crate) fn or(self, other: Self) -> Self {
+        let weight = |one: &Self| (weight(one.reason.class), one.retry_after);
+        if weight(&self) >= weight(&other) {
+            self
+        } else {
+            other
+        }
+    }
+}
+
+/// Whether the server speaks of the mailbox's pace, and not of one message or recipient.
+pub(crate) fn is_for_everybody(class: Class) -> bool {
+    matches!(
+        class,
+        Class::RateLimited | Class::QuotaDay | Class::QuotaTenant
+    )
 }
 
 impl Answers {

@@ -111,7 +111,6 @@ fn message(notification: &Notification, number: usize) -> Result<Message> {
         address: EmailAddress::parse(SENDER).ok().context("an address")?,
         senders: Vec::new(),
         recipient_domains: Vec::new(),
-        recipients_per_message: 500,
         message_bytes: 35 * 1024 * 1024,
     };
     let mailbox = MailboxId::parse("billing").ok().context("a mailbox")?;

@@ -2,8 +2,9 @@
 //!
 //! Three workers and two redrives of one notification go on one call at a time, in an order that chance makes up. They
 //! stop anywhere, run out of time and are lost; copies are delivered twice; producers repeat themselves, also with
-//! other content; the server takes, refuses, defers, or takes and says nothing. The world keeps the truth, which
-//! nobody in it knows: whose inbox has the mail, and where every copy is.
+//! other content; the server takes, refuses, defers, or takes and says nothing. It goes to four in parts of two, or of
+//! as many as the day's limit says. The world keeps the truth, which nobody in it knows: whose inbox has the mail, and
+//! where every copy is.
 //!
 //! `PROPTEST_CASES` sets how many worlds are tried.
 
@@ -32,6 +33,8 @@ enum Op {
     Redrive { redrive: usize, resend: Resend },
     /// A redrive is cut short.
     Interrupt { redrive: usize },
+    /// The limit of recipients changes.
+    Limit { recipients: usize },
     /// So much time passes that the ledger forgets, if there is nothing left that could come back.
     Forget,
 }
@@ -48,6 +51,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => seconds.prop_map(|seconds| Op::Wait { seconds }),
         12 => (0..2_usize, resend).prop_map(|(redrive, resend)| Op::Redrive { redrive, resend }),
         1 => (0..2_usize).prop_map(|redrive| Op::Interrupt { redrive }),
+        1 => (1..5_usize).prop_map(|recipients| Op::Limit { recipients }),
         1 => Just(Op::Forget),
     ]
 }
@@ -60,15 +64,23 @@ struct Lying {
     visible_at: i64,
 }
 
+/// How far a worker has come on its way through the parts, and whether it left somebody to be tried again.
+#[derive(Debug, Clone, Copy, Default)]
+struct Way {
+    next: usize,
+    deferred: bool,
+}
+
 /// What a worker does next, with the record that it believes to hold.
 #[derive(Debug, Clone)]
 enum Step {
     Read,
     Claim(Record),
-    Compose(Record),
-    Begin(Record),
-    Submit(Record),
-    End(Record, Ending),
+    Compose(Record, Way),
+    Begin(Record, Way),
+    Submit(Record, Way),
+    /// Writes what an attempt for these has come to.
+    End(Record, Vec<usize>, Ending, Way),
     HandOver(Option<Record>),
     NoteHandOver(Record),
     Acknowledge,
@@ -102,12 +114,19 @@ struct Redriving {
 #[derive(Debug, Clone)]
 enum RedriveStep {
     Ask,
-    Write(Box<Record>, bool),
+    Write(Box<Record>, Vec<usize>),
     Send,
     Delete,
 }
 
-const RECIPIENTS: [&str; 2] = ["a@fabrikam.com", "b@fabrikam.com"];
+const RECIPIENTS: [&str; 4] = [
+    "a@fabrikam.com",
+    "b@fabrikam.com",
+    "c@fabrikam.com",
+    "d@fabrikam.com",
+];
+/// How many recipients a part has at first.
+const LIMIT: usize = 2;
 
 /// One notification, and everything that happens to it.
 #[derive(Debug, Default)]
@@ -121,16 +140,16 @@ struct World {
     workers: [Option<Working>; 3],
     redrives: [Option<Redriving>; 2],
     copies: usize,
+    /// How many recipients a part has by the settings of the day, less [`LIMIT`].
+    more_per_part: isize,
     /// How often each recipient has got the mail.
-    inboxes: [u32; 2],
+    inboxes: [u32; 4],
     /// To whom an attempt went whose end the ledger does not know.
-    unheard: [bool; 2],
+    unheard: [bool; 4],
     /// Whom the ledger knows to have the mail.
-    reached: [bool; 2],
-    /// How often a policy or a person said that what may have been sent is to be sent again, and how often that is
-    /// still to be done.
-    licences: u32,
-    open_licences: u32,
+    reached: [bool; 4],
+    /// How often a policy or a person said that what may have been sent to somebody is to be sent again.
+    licences: [u32; 4],
     begun: u32,
     /// The contents that were put on the queue and are not done with.
     promised: Vec<&'static str>,
@@ -155,6 +174,9 @@ impl World {
             Op::Wait { seconds } => self.wait(seconds),
             Op::Redrive { redrive, resend } => self.redrive(redrive, resend),
             Op::Interrupt { redrive } => self.redrives[redrive] = None,
+            Op::Limit { recipients } => {
+                self.more_per_part = recipients.cast_signed() - LIMIT.cast_signed();
+            }
             Op::Forget => self.forget(),
         }
         self.check();
@@ -271,41 +293,70 @@ impl World {
                 Claim::NotBefore(_) => None,
                 Claim::Conflict => Some(Step::HandOver(None)),
                 Claim::HandOver(record) => Some(Step::HandOver(Some(record))),
-                Claim::Lost(record) => Some(self.end_unknown(&record, copy_id, Vec::new())),
+                Claim::Lost(record) => {
+                    let tried = self.tried(&record, Self::place(&record));
+                    Some(self.end_unknown(&record, copy_id, tried))
+                }
             },
-            Step::Claim(record) => self.written(record, Step::Compose(record.clone())),
-            Step::Compose(record) => Some(match choice % 8 {
-                0 => {
-                    let reason = reason(Class::MessageTooLarge);
-                    let refused = record.refused(copy_id, reason, Vec::new());
-                    Step::End(refused, Ending::Heard)
+            Step::Claim(record) => {
+                self.written(record, Step::Compose(record.clone(), Way::default()))
+            }
+            Step::Compose(record, way) => {
+                let next = (way.next..self.parts(record).len())
+                    .find(|place| !self.tried(record, *place).is_empty());
+                let ended = |record| Some(Step::End(record, Vec::new(), Ending::Heard, *way));
+                match (choice % 8, next) {
+                    (0, _) if way.next == 0 => {
+                        let reason = reason(Class::MessageTooLarge);
+                        ended(match record.unknown.is_empty() {
+                            true => record.refused(copy_id, reason, Vec::new()),
+                            false => record.unknown(copy_id, reason, Vec::new()),
+                        })
+                    }
+                    (1, _) => ended(record.put_off(at(self.now + 60), Vec::new())),
+                    (_, None) => ended(self.ended(record, copy_id, way.deferred)),
+                    (_, Some(place)) => {
+                        let number = u32::try_from(place).unwrap() + 1;
+                        let of_part = record.of_part(number, self.limit());
+                        let sending = of_part.sending(&worker, format!("<{number}@contoso.com>"));
+                        let way = Way {
+                            next: place + 1,
+                            ..*way
+                        };
+                        Some(Step::Begin(sending, way))
+                    }
                 }
-                1 => Step::End(record.put_off(at(self.now + 60), Vec::new()), Ending::Heard),
-                _ if RECIPIENTS.iter().all(|one| record.is_settled(one)) => {
-                    let reply = "every recipient is settled".to_owned();
-                    let accepted = record.accepted(at(self.now), reply, Vec::new(), None);
-                    Step::End(accepted, Ending::Heard)
-                }
-                _ => Step::Begin(record.sending(&worker, "<1@contoso.com>".to_owned())),
-            }),
-            Step::Begin(record) => {
+            }
+            Step::Begin(record, way) => {
                 if self.write(record) == Written::Lost {
                     return None;
                 }
                 self.begin(record);
-                Some(Step::Submit(record.clone()))
+                Some(Step::Submit(record.clone(), *way))
             }
-            Step::Submit(record) => Some(self.submit(record, copy_id, choice)),
-            Step::End(record, ending) => {
+            Step::Submit(record, way) => Some(self.submit(record, &worker, choice, *way)),
+            Step::End(record, tried, ending, way) => {
                 if self.write(record) == Written::Lost {
                     return None;
                 }
                 match ending {
                     Ending::Heard => {
-                        self.unheard = [false; 2];
+                        for one in tried {
+                            self.unheard[*one] = false;
+                        }
                     }
                     Ending::Unheard => {}
-                    Ending::OnceMore => self.license(),
+                    Ending::OnceMore => {
+                        self.license(tried);
+                        // The others of the part were told of, or nothing went to them.
+                        for one in self.parts(record)[Self::place(record)].clone() {
+                            let is_unknown = Self::unknown(record).contains(&one);
+                            self.unheard[one] &= is_unknown;
+                        }
+                    }
+                }
+                if matches!(record.state, State::Claimed { .. }) {
+                    return Some(Step::Compose(record.clone(), *way));
                 }
                 match record.owed() {
                     Some(_) => Some(Step::HandOver(Some(record.clone()))),
@@ -334,77 +385,131 @@ impl World {
         (self.write(record) == Written::Done).then_some(next)
     }
 
-    fn end_unknown(&self, record: &Record, copy: String, settled: Vec<RecipientOutcome>) -> Step {
-        let again = record.once_more(at(self.now)).filter(|_| self.retries);
-        again.map_or_else(
-            || {
-                let reason = reason(Class::UnknownAfterData);
-                Step::End(record.unknown(copy, reason, settled), Ending::Unheard)
-            },
-            |again| Step::End(again, Ending::OnceMore),
+    /// The end of an attempt whose worker was lost.
+    fn end_unknown(&self, record: &Record, copy: String, tried: Vec<usize>) -> Step {
+        let way = Way::default();
+        if let Some(again) = record.once_more(at(self.now)).filter(|_| self.retries) {
+            return Step::End(again, tried, Ending::OnceMore, way);
+        }
+        let record = record.with_unknown(Self::named(&tried), reason(Class::UnknownAfterData));
+        let is_left = !self.open(&record).is_empty();
+        Step::End(
+            self.ended(&record, copy, is_left),
+            tried,
+            Ending::Unheard,
+            way,
         )
     }
 
-    fn license(&mut self) {
-        self.licences += 1;
-        self.open_licences += 1;
+    /// The record of which nobody is left to try now, or in this claim.
+    fn ended(&self, record: &Record, copy: String, is_put_off: bool) -> Record {
+        let accepted = record.settled.iter().any(|one| one.accepted);
+        let refused = record.settled.iter().any(|one| !one.accepted);
+        let why = reason(Class::RecipientRefused);
+        if is_put_off {
+            record.put_off(at(self.now + 60), Vec::new())
+        } else if let Some(part) = record.unknown.last() {
+            record.unknown(copy, part.reason(), Vec::new())
+        } else if refused && !accepted {
+            record.refused(copy, why, Vec::new())
+        } else {
+            let hand_over = refused.then_some(HandOver {
+                reason: why,
+                copy,
+                done: false,
+            });
+            record.accepted(at(self.now), "250".to_owned(), Vec::new(), hand_over)
+        }
+    }
+
+    fn license(&mut self, to: &[usize]) {
+        for one in to {
+            self.licences[*one] += 1;
+            self.unheard[*one] = false;
+        }
     }
 
     /// Notes that an attempt is begun: from here on the message may go out.
     fn begin(&mut self, record: &Record) {
         self.begun += 1;
         assert_eq!(record.attempts, self.begun, "every attempt is counted");
-        let tried = Self::tried(record);
-        for one in &tried {
+        let tried = self.tried(record, Self::place(record));
+        assert!(!tried.is_empty(), "nobody is tried");
+        for one in tried {
             assert!(
-                !self.reached[*one],
+                !self.reached[one],
                 "somebody who has the mail is tried again"
             );
-        }
-        if tried.iter().any(|one| self.unheard[*one]) {
             assert!(
-                self.open_licences > 0,
+                !self.unheard[one],
                 "what may have been sent is begun again, and nobody said so"
             );
-            self.open_licences -= 1;
-        }
-        for one in &tried {
-            self.unheard[*one] = true;
+            self.unheard[one] = true;
         }
     }
 
-    fn tried(record: &Record) -> Vec<usize> {
-        let is_open = |one: &usize| !record.is_settled(RECIPIENTS[*one]);
+    fn limit(&self) -> usize {
+        LIMIT.saturating_add_signed(self.more_per_part)
+    }
+
+    /// Where the part is that was begun last.
+    fn place(record: &Record) -> usize {
+        record.part as usize - 1
+    }
+
+    fn parts(&self, record: &Record) -> Vec<Vec<usize>> {
+        let each = record.recipients_per_part.unwrap_or(self.limit());
+        let all: Vec<_> = (0..RECIPIENTS.len()).collect();
+        all.chunks(each).map(<[usize]>::to_vec).collect()
+    }
+
+    fn named(tried: &[usize]) -> Vec<String> {
+        tried
+            .iter()
+            .map(|one| RECIPIENTS[*one].to_owned())
+            .collect()
+    }
+
+    /// Whom the record calls unknown.
+    fn unknown(record: &Record) -> Vec<usize> {
+        let named: Vec<_> = record
+            .unknown
+            .iter()
+            .flat_map(|part| &part.recipients)
+            .collect();
+        let is_named = |one: &usize| named.iter().any(|it| *it == RECIPIENTS[*one]);
+        (0..RECIPIENTS.len()).filter(is_named).collect()
+    }
+
+    fn open(&self, record: &Record) -> Vec<usize> {
+        let done = record.done();
+        let is_open = |one: &usize| !done.contains(RECIPIENTS[*one]);
         (0..RECIPIENTS.len()).filter(is_open).collect()
     }
 
+    /// Who of a part is still to be tried.
+    fn tried(&self, record: &Record, place: usize) -> Vec<usize> {
+        let open = self.open(record);
+        let part = self.parts(record).get(place).cloned().unwrap_or_default();
+        part.into_iter().filter(|one| open.contains(one)).collect()
+    }
+
     /// The dialogue with the server: `choice` decides what becomes of each recipient, and what is heard of it.
-    fn submit(&mut self, record: &Record, copy: String, choice: u8) -> Step {
-        let tried = Self::tried(record);
-        let verdict = |one: usize| (choice >> (2 * one)) & 3;
-        let outcome = |one: &usize, accepted| RecipientOutcome {
-            address: RECIPIENTS[*one].to_owned(),
-            accepted,
-            reply: String::new(),
+    fn submit(&mut self, record: &Record, worker: &Worker, choice: u8, way: Way) -> Step {
+        let tried = self.tried(record, Self::place(record));
+        let verdict = |one: &usize| (choice >> (2 * (*one % 2))) & 3;
+        let with = |wanted: [u8; 2]| -> Vec<usize> {
+            let fitting = tried.iter().filter(|one| wanted.contains(&verdict(one)));
+            fitting.copied().collect()
         };
-        let with = |wanted: u8| {
-            tried
-                .iter()
-                .copied()
-                .filter(move |one| verdict(*one) == wanted)
-        };
-        let refused: Vec<_> = with(1).collect();
-        let deferred = with(2).count();
-        let accepted: Vec<_> = tried
-            .iter()
-            .filter(|one| !matches!(verdict(**one), 1 | 2))
-            .copied()
-            .collect();
-        let refusals = || {
-            refused
-                .iter()
-                .map(|one| outcome(one, false))
-                .collect::<Vec<_>>()
+        let (accepted, refused, deferred) = (with([0, 3]), with([1, 1]), with([2, 2]));
+        let outcomes = |of: &[usize], accepted| -> Vec<_> {
+            let outcome = |address| RecipientOutcome {
+                address,
+                accepted,
+                reply: String::new(),
+            };
+            Self::named(of).into_iter().map(outcome).collect()
         };
         let is_lost = choice & 0b1100_0000 == 0 && !accepted.is_empty();
         let is_taken = !accepted.is_empty() && (!is_lost || choice & 0b10_0000 == 0);
@@ -413,29 +518,29 @@ impl World {
                 self.inboxes[*one] += 1;
             }
         }
+        let mut record = record.settle(outcomes(&refused, false));
+        let mut heard = tried.clone();
         if is_lost {
-            return self.end_unknown(record, copy, refusals());
-        }
-        let mut settled = refusals();
-        settled.extend(accepted.iter().map(|one| outcome(one, true)));
-        let anybody = settled
-            .iter()
-            .chain(&record.settled)
-            .any(|one| one.accepted);
-        let reason = reason(Class::RecipientRefused);
-        let next = if deferred > 0 {
-            record.put_off(at(self.now + 60), settled)
-        } else if !refused.is_empty() && !anybody {
-            record.refused(copy, reason, settled)
+            if let Some(again) = record.once_more(at(self.now)).filter(|_| self.retries) {
+                return Step::End(again, accepted, Ending::OnceMore, way);
+            }
+            record = record.with_unknown(Self::named(&accepted), reason(Class::UnknownAfterData));
+            heard.retain(|one| !accepted.contains(one));
         } else {
-            let hand_over = (!refused.is_empty()).then_some(HandOver {
-                reason,
-                copy,
-                done: false,
-            });
-            record.accepted(at(self.now), "250".to_owned(), settled, hand_over)
+            record = record.settle(outcomes(&accepted, true));
+        }
+        let way = Way {
+            deferred: way.deferred || !deferred.is_empty(),
+            ..way
         };
-        Step::End(next, Ending::Heard)
+        let parts = self.parts(&record).len();
+        let goes_on = (way.next..parts).any(|place| !self.tried(&record, place).is_empty());
+        let next = if goes_on {
+            record.goes_on(worker, Vec::new())
+        } else {
+            self.ended(&record, worker.copy.clone(), way.deferred)
+        };
+        Step::End(next, heard, Ending::Heard, way)
     }
 
     /// One step of a redrive, as `operator` takes it.
@@ -455,22 +560,21 @@ impl World {
             RedriveStep::Ask => {
                 match redrive(self.read(), copy.content, redriving.resend, at(self.now)) {
                     Redrive::Again(record) => {
-                        let is_unknown = self
-                            .read()
-                            .is_some_and(|record| matches!(record.state, State::Unknown { .. }));
-                        Some(RedriveStep::Write(record, is_unknown))
+                        let stands = self.read();
+                        let unheard = stands.map(Self::unknown).unwrap_or_default();
+                        Some(RedriveStep::Write(record, unheard))
                     }
                     Redrive::AsItIs => Some(RedriveStep::Send),
                     Redrive::Accepted => Some(RedriveStep::Delete),
                     Redrive::InHand(_) | Redrive::Unknown | Redrive::Conflict => None,
                 }
             }
-            RedriveStep::Write(record, is_unknown) => match self.write(record) {
+            RedriveStep::Write(record, unheard) => match self.write(record) {
                 Written::Lost => None,
                 Written::Done => {
-                    if *is_unknown {
+                    if !unheard.is_empty() {
                         assert_eq!(redriving.resend, Resend::Unknown);
-                        self.license();
+                        self.license(unheard);
                     }
                     Some(RedriveStep::Send)
                 }
@@ -490,8 +594,8 @@ impl World {
 
     /// What holds after every step.
     fn check(&self) {
-        for inbox in self.inboxes {
-            assert!(inbox <= 1 + self.licences, "a mail was doubled: {self:#?}");
+        for (inbox, licences) in self.inboxes.iter().zip(self.licences) {
+            assert!(*inbox <= 1 + licences, "a mail was doubled: {self:#?}");
         }
         let lies =
             |queue: &[Lying], content: &str| queue.iter().any(|copy| copy.content == content);
@@ -536,8 +640,8 @@ impl World {
         self.redrives = Default::default();
         for _ in 0..40 {
             // Choices under which the server takes everything.
-            for worker in (0..3).cycle().take(3 * 12) {
-                self.work(worker, 0b1100_1100);
+            for worker in (0..3).cycle().take(3 * 24) {
+                self.work(worker, 0b1100_1111);
                 self.check();
             }
             if self.queue.is_empty() && self.workers.iter().all(Option::is_none) {

@@ -62,25 +62,39 @@ fn recipients_count_once_and_up_to_the_limits() {
             .map(|i| format!("p{i}@d{}.example", i % domains))
             .collect()
     };
-    let message = composed(json!({"to": people(500, 3), "cc": "P1@D1.EXAMPLE"}));
-    assert_eq!(message.envelope.to().len(), 500);
+    let message = composed(json!({"to": people(2000, 1), "cc": "P1@D0.EXAMPLE"}));
+    assert_eq!(message.envelope.to().len(), 2000);
     assert_fit_for_the_wire(&message.bytes);
-    refused(
-        json!({"to": people(501, 3)}),
-        &policy(),
-        Class::TooManyRecipients,
-    );
-    refused(
-        json!({"to": people(201, 1)}),
-        &policy(),
-        Class::TooManyRecipients,
-    );
-    let few = SenderPolicy {
-        recipients_per_message: 2,
-        ..policy()
-    };
-    let said = refused(json!({"to": people(3, 3)}), &few, Class::TooManyRecipients);
-    assert_eq!(said, "3 recipients; a message of this mailbox has up to 2");
+    let fields = json!({"to": people(2001, 1)});
+    let said = refused(fields, &policy(), Class::TooManyRecipients);
+    assert_eq!(said, "2001 recipients; a notification has up to 2000");
+    let long: Vec<_> = people(1000, 1)
+        .iter()
+        .map(|one| format!("{}{one}", "x".repeat(55)))
+        .collect();
+    assert!(long.concat().len() < 128 * 1024);
+    composed(json!({"bcc": long}));
+    let domain = format!("{}.{}.example", "x".repeat(60), "y".repeat(60));
+    let longer: Vec<_> = (0..1000).map(|i| format!("p{i}@{domain}")).collect();
+    refused(json!({"bcc": longer}), &policy(), Class::TooManyRecipients);
+}
+
+#[test]
+fn the_parts_of_a_message_differ_in_their_message_id_alone() {
+    let body =
+        notification(json!({"html": "<p>Hello</p>", "to": ["a@example.com", "b@example.com"]}));
+    let whole = identity("n-1");
+    let [one, two, again] =
+        [1, 2, 2].map(|part| compose(&body, &policy(), &whole.of_part(part)).unwrap());
+    assert_eq!(one, compose(&body, &policy(), &whole).unwrap());
+    assert_eq!(two, again);
+    assert_ne!(one.message_id, two.message_id);
+    let same = text_of(&one).replace(&one.message_id.to_string(), &two.message_id.to_string());
+    assert_eq!(same, text_of(&two));
+    // A producer's own stays in all of them: what answers it has to find each.
+    let own = notification(json!({"message_id": "<own@contoso.com>"}));
+    let part = compose(&own, &policy(), &whole.of_part(2)).unwrap();
+    assert_eq!(part.message_id.as_str(), "own@contoso.com");
 }
 
 #[test]

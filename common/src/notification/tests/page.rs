@@ -26,7 +26,6 @@ fn every_example_becomes_a_message() {
         address: EmailAddress::parse("billing@contoso.com").unwrap(),
         senders: Vec::new(),
         recipient_domains: Vec::new(),
-        recipients_per_message: 500,
         message_bytes: 35 * 1024 * 1024,
     };
     let id = NotificationId::parse("example").unwrap();

@@ -186,6 +186,9 @@ impl World {
             delayed: false,
             first_attempt_at: now,
             message_id: Some("<1@contoso.com>".to_owned()),
+            part: 1,
+            recipients_per_part: Some(500),
+            unknown: Vec::new(),
             settled,
             state,
         };

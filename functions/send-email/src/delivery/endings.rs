@@ -7,19 +7,22 @@ use std::time::Duration;
 
 use common::chance::Chance;
 use common::class::{Class, Scope};
-use common::ledger::{Key, Reason, RecipientOutcome, Record};
+use common::ledger::{HandOver, Key, Reason, Record};
 use common::mailbox::{Connection, MailboxState, MailboxStates};
+use common::message;
 use common::metrics::{Meter, Metric};
 use common::notification::{Notification, NotificationId, OnUnknown};
+use lettre::Address;
 
+use super::parts::Met;
 use super::sending::Claimed;
 use super::telling::Subject;
-use super::{Desk, Fate, Interrupted};
+use super::{Desk, Fate, Interrupted, ours};
 use crate::backoff;
 use crate::copy::Copy;
 use crate::ports::Ports;
 use crate::report;
-use crate::settlement::Trouble;
+use crate::settlement::{Trouble, is_for_everybody};
 
 /// How long a mailbox is held back at least that sends too fast.
 const SLOWED: Duration = Duration::from_secs(60);
@@ -34,40 +37,102 @@ pub(super) struct Known<'a> {
 }
 
 impl<P: Ports> Desk<'_, P> {
-    /// Records that nobody knows how an attempt ended, and hands it over; or sends it once more, where the
-    /// policy prefers a mail too many to one too few.
-    pub(super) async fn end_unknown(
+    /// Ends an attempt whose worker was lost while it sent: nobody knows whether that part was taken. The others go on.
+    pub(super) async fn end_lost(
         &self,
         known: Known<'_>,
         record: &Record,
-        reason: Reason,
-        settled: Vec<RecipientOutcome>,
     ) -> Result<Fate, Interrupted> {
         let Known {
             copy,
             notification,
-            id,
             key,
+            ..
+        } = known;
+        let everybody = message::recipients(notification);
+        let limit = record.recipients_per_part;
+        let parts = message::parts(&everybody, limit.unwrap_or(everybody.len()));
+        let part = parts.iter().find(|part| part.number == record.part);
+        let tried = part.map_or(&everybody, |part| &part.recipients);
+        let open = |addresses: &[Address], record: &Record| -> Vec<String> {
+            let done = record.done();
+            let texts = addresses.iter().map(AsRef::<str>::as_ref);
+            let open = texts.filter(|text| !done.contains(text));
+            open.map(str::to_owned).collect()
+        };
+        let reply = "the worker was lost while it sent the message".to_owned();
+        let reason = ours(Class::UnknownAfterData, reply, "worker");
+        let tried = open(tried, record);
+        let record = match self.end_unknown(known, record, tried, reason).await? {
+            Unheard::OnceMore(fate) => return Ok(fate),
+            Unheard::Kept(record) => record,
+        };
+        if open(&everybody, &record).is_empty() {
+            let record = self.ended(copy, &record, Met::default());
+            self.write(key, &record).await?;
+            return self.finish(known, &record).await;
+        }
+        self.write(key, &record.put_off(self.now(), Vec::new()))
+            .await?;
+        Ok(Fate::PutBack(backoff::for_the_next_worker(
+            self.ports.chance(),
+        )))
+    }
+
+    /// Notes for whom nobody knows how an attempt ended; or has it made once more, where the policy prefers a mail too
+    /// many to one too few.
+    pub(super) async fn end_unknown(
+        &self,
+        known: Known<'_>,
+        record: &Record,
+        recipients: Vec<String>,
+        reason: Reason,
+    ) -> Result<Unheard, Interrupted> {
+        let Known {
+            notification, key, ..
         } = known;
         let again = match notification.on_unknown.unwrap_or(self.settings.on_unknown) {
             OnUnknown::Hold => None,
             OnUnknown::Retry => record.once_more(self.now()),
         };
+        tracing::warn!(
+            notification.id = key.notification,
+            part = record.part,
+            reply = reason.reply,
+            sent_once_more = again.is_some(),
+            "nobody knows whether the message was taken"
+        );
         if let Some(again) = again {
-            tracing::warn!(
-                notification.id = id.as_str(),
-                reply = reason.reply,
-                "nobody knows whether the message was taken; it is sent once more"
-            );
             self.write(key, &again).await?;
-            return Ok(Fate::PutBack(backoff::for_the_next_worker(
-                self.ports.chance(),
-            )));
+            let wait = backoff::for_the_next_worker(self.ports.chance());
+            return Ok(Unheard::OnceMore(Fate::PutBack(wait)));
         }
-        let record = record.unknown(copy.id.clone(), reason, settled);
-        self.write(key, &record).await?;
         self.measure(Metric::Unknown, 1);
-        self.finish(known, &record).await
+        Ok(Unheard::Kept(Box::new(
+            record.with_unknown(recipients, reason),
+        )))
+    }
+
+    /// The record of a notification of which nobody is left to try.
+    pub(super) fn ended(&self, copy: &Copy, record: &Record, met: Met) -> Record {
+        let copy = copy.id.clone();
+        if let Some(part) = record.unknown.last() {
+            return record.unknown(copy, part.reason(), Vec::new());
+        }
+        let is_accepted = record.settled.iter().any(|recipient| recipient.accepted);
+        match met.refused.or_else(|| earlier_refusal(record)) {
+            Some(reason) if !is_accepted => record.refused(copy, reason, Vec::new()),
+            refused => {
+                let reply = met.accepted;
+                let reply = reply.unwrap_or_else(|| "by an earlier attempt".to_owned());
+                let hand_over = refused.map(|reason| HandOver {
+                    reason,
+                    copy,
+                    done: false,
+                });
+                record.accepted(self.now(), reply, Vec::new(), hand_over)
+            }
+        }
     }
 
     /// Refuses a notification for good.
@@ -76,8 +141,17 @@ impl<P: Ports> Desk<'_, P> {
         claimed: &Claimed<'_>,
         reason: Reason,
     ) -> Result<Fate, Interrupted> {
-        let copy = claimed.copy.id.clone();
-        let record = claimed.record.refused(copy, reason, Vec::new());
+        // What may have been sent is what a person has to look after first.
+        let (copy, record) = (claimed.copy.id.clone(), &claimed.record);
+        let record = match record.unknown.last() {
+            Some(part) => {
+                let mut unknown = part.reason();
+                let rest = format!("; nothing more is sent: {}: {}", reason.class, reason.reply);
+                unknown.reply.push_str(&rest);
+                record.unknown(copy, unknown, Vec::new())
+            }
+            None => record.refused(copy, reason, Vec::new()),
+        };
         self.write(claimed.key, &record).await?;
         self.finish(claimed.known(), &record).await
     }
@@ -179,7 +253,6 @@ impl<P: Ports> Desk<'_, P> {
         claimed: &Claimed<'_>,
         record: &Record,
         trouble: Trouble,
-        settled: Vec<RecipientOutcome>,
     ) -> Result<Fate, Interrupted> {
         let Claimed {
             key, notification, ..
@@ -192,13 +265,14 @@ impl<P: Ports> Desk<'_, P> {
         let wait = match reason.class.scope() {
             Scope::Mailbox => backoff::for_a_stopped_mailbox(chance),
             Scope::Wait | Scope::Sender | Scope::Ours | Scope::Message | Scope::Unknown => {
-                backoff::after_attempt(record.attempts.max(1), retry_after, chance)
+                let rounds = record.attempts.div_ceil(claimed.parts.max(1));
+                backoff::after_attempt(rounds.max(1), retry_after, chance)
             }
         };
         let next_attempt_at = self.after(wait);
         let delayed = Record {
             delayed: true,
-            ..record.put_off(next_attempt_at, settled)
+            ..record.put_off(next_attempt_at, Vec::new())
         };
         self.write(key, &delayed).await?;
         self.tell_delayed(claimed, &delayed, &reason, next_attempt_at);
@@ -265,10 +339,21 @@ impl<P: Ports> Desk<'_, P> {
     }
 }
 
-/// Whether the server speaks of the mailbox's pace, and not of one message or recipient.
-fn is_for_everybody(class: Class) -> bool {
-    matches!(
-        class,
-        Class::RateLimited | Class::QuotaDay | Class::QuotaTenant
-    )
+/// What becomes of a part of which nobody knows how it ended.
+pub(super) enum Unheard {
+    /// It is made once more, and its copy comes back for that.
+    OnceMore(Fate),
+    /// It is kept from being made again.
+    Kept(Box<Record>),
+}
+
+/// Why somebody was refused before: the failed queue has not heard of it yet. The record keeps the reply
+/// and not the class, and what a server refuses for one recipient alone is that recipient.
+fn earlier_refusal(record: &Record) -> Option<Reason> {
+    let refused = record
+        .settled
+        .iter()
+        .find(|recipient| !recipient.accepted)?;
+    let reply = refused.reply.clone();
+    Some(ours(Class::RecipientRefused, reply, "rcpt"))
 }

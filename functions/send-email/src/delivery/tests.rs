@@ -3,6 +3,7 @@
 mod dry_run;
 mod objects;
 mod pacing;
+mod parts;
 mod telling;
 mod waiting;
 mod world;
