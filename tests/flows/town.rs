@@ -85,8 +85,8 @@ pub(crate) fn limit_of(mailbox: &str) -> Option<Limit> {
 }
 
 /// The time that `send-email` has in these flows. The lease of a lost worker ends a minute after it, so the flow
-/// that kills one need not wait for five.
-const SEND_EMAIL_SECONDS: i32 = 130;
+/// that kills one need not wait for five. It suffices to begin a message of 5 MB.
+const SEND_EMAIL_SECONDS: i32 = 150;
 
 /// The shared stack.
 #[derive(Default)]
