@@ -32,5 +32,6 @@ pub mod route;
 pub mod secret;
 pub mod submission;
 pub mod telemetry;
+pub mod template;
 pub mod tls;
 pub mod vault;

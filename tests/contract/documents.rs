@@ -137,6 +137,8 @@ fn good() -> impl Strategy<Value = (&'static str, Value)> {
         one_of(json!([null, "hold", "retry"])).prop_map(|value| ("on_unknown", value)),
         one_of(json!([null, true, false])).prop_map(|value| ("dry_run", value)),
         one_of(json!([null, true, true, false])).prop_map(|value| ("smtputf8", value)),
+        one_of(json!([null, null, null, {"name": "invoice", "version": "3"}, {"name": "a", "version": "v.1_b-2", "locale": "de-AT", "data": {"x": [1]}}]))
+            .prop_map(|value| ("template", value)),
     ]
 }
 

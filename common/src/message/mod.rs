@@ -56,12 +56,18 @@ pub struct Message {
     pub bytes: Vec<u8>,
 }
 
+/// Says that the template of a notification has not made its words yet.
+#[derive(Debug, thiserror::Error)]
+#[error("the template has not been filled")]
+struct Wordless;
+
 /// Writes the message that a notification asks for, as far as the mailbox's policy allows it.
 ///
 /// # Errors
 ///
 /// When the policy does not allow the sender, a recipient, their number or the size, when the notification's html cannot be
-/// turned into text, or when a file of the bucket has not been read yet. All of them are final: the same notification fails again.
+/// turned into text, or when its template has not been filled or a file of the bucket not read yet. All of them are final: the
+/// same notification fails again.
 pub fn compose(
     notification: &Notification,
     policy: &SenderPolicy,
@@ -80,6 +86,7 @@ pub fn compose(
             let bytes = written(letter, headers, notification.content_hash(), identity)?;
             (message_id, envelope, bytes)
         }
+        Mail::Form(_) => return Err(ComposeError::unbuilt(Wordless)),
         Mail::Raw(raw) => {
             policy.check_raw(raw)?;
             let envelope = lettre_envelope(&policy.envelope(notification, &raw.from)?)?;

@@ -47,7 +47,7 @@ fn notification(fields: Value) -> Notification {
 fn letter_of(notification: &Notification) -> &Letter {
     match &notification.mail {
         Mail::Letter(letter) => letter,
-        Mail::Raw(_) => panic!("a raw message has no letter"),
+        Mail::Form(_) | Mail::Raw(_) => panic!("it has no letter"),
     }
 }
 

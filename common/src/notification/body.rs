@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{fault::Problem, reader::Fields};
+use super::{attachment::Attachment, fault::Problem, reader::Fields};
 
 /// The subject: one line of 1 to 255 characters, which is as long as Exchange takes.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,6 +31,11 @@ impl Subject {
         } else {
             Ok(Self(subject.to_owned()))
         }
+    }
+
+    /// No subject yet: the template of a form makes it.
+    pub(super) const fn none() -> Self {
+        Self(String::new())
     }
 
     /// Returns the subject.
@@ -98,6 +103,16 @@ impl Body {
 pub(super) enum Carries {
     Nothing,
     Attachments,
+}
+
+impl Carries {
+    pub(super) fn of(attachments: &[Attachment]) -> Self {
+        if attachments.is_empty() {
+            Self::Nothing
+        } else {
+            Self::Attachments
+        }
+    }
 }
 
 /// Tells whether a text can stand in a header: no line break, no control character.

@@ -4,12 +4,15 @@ use super::{
     attachment::Attachment,
     body::{Body, Carries, Subject},
     choice::{self, Priority},
+    fault::Faults,
     header::ExtraHeader,
     party::Party,
-    reader::Fields,
+    reader::{Fields, Found},
+    template,
     thread::MessageId,
     unsubscribe::ListUnsubscribe,
 };
+use crate::template::{Rendered, Template};
 
 /// What a mail says, and what goes with it.
 #[derive(Clone, PartialEq, Eq)]
@@ -38,23 +41,84 @@ pub struct Letter {
     pub list_unsubscribe: Option<ListUnsubscribe>,
 }
 
+/// A letter whose words a template makes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Form {
+    /// The template, and what it is filled with.
+    pub template: Template,
+    /// Everything but the words.
+    pub(super) blank: Letter,
+}
+
+impl Form {
+    /// Who the mail is from; without one, the mailbox's own address.
+    #[must_use]
+    pub fn from(&self) -> Option<&Party> {
+        self.blank.from.as_ref()
+    }
+
+    pub(super) fn read(found: Found<'_>, fields: &mut Fields<'_>) -> Option<Self> {
+        for words in ["subject", "text", "html"] {
+            if let Some(found) = fields.take(words) {
+                found.refuse::<()>("is not taken beside template, which makes the words");
+            }
+        }
+        let template = template::read(found);
+        let attachments = fields.take("attachments").map(Attachment::read_all);
+        let no_words = (Subject::none(), Body::Text(String::new()));
+        let blank = Letter::around(Some(no_words), attachments, fields);
+        Some(Self {
+            template: template?,
+            blank: blank?,
+        })
+    }
+
+    /// The letter with its words.
+    ///
+    /// # Errors
+    ///
+    /// When what the template has made is no subject, or says nothing.
+    pub(super) fn filled(self, rendered: Rendered, faults: &Faults) -> Option<Letter> {
+        let mut fields = template::words(rendered, faults)?;
+        let subject = Letter::subject(&mut fields);
+        let body = Body::read(&mut fields, Carries::of(&self.blank.attachments));
+        Some(Letter {
+            subject: subject?,
+            body: body?,
+            ..self.blank
+        })
+    }
+}
+
 impl Letter {
     pub(super) fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let subject = Self::subject(fields);
+        let attachments = fields.take("attachments").map(Attachment::read_all);
+        let carries = match &attachments {
+            Some(Some(list)) => Carries::of(list),
+            Some(None) => Carries::Attachments,
+            None => Carries::Nothing,
+        };
+        let body = Body::read(fields, carries);
+        Self::around(subject.zip(body), attachments, fields)
+    }
+
+    fn subject(fields: &mut Fields<'_>) -> Option<Subject> {
+        let found = fields.require("subject");
+        found.and_then(|found| found.parse("a string", Subject::parse))
+    }
+
+    /// Reads what goes with the words.
+    fn around(
+        words: Option<(Subject, Body)>,
+        attachments: Option<Option<Vec<Attachment>>>,
+        fields: &mut Fields<'_>,
+    ) -> Option<Self> {
         let from = fields.take("from").and_then(Party::read);
         let reply_to = fields
             .take("reply_to")
             .map(Party::read_all)
             .unwrap_or_default();
-        let subject = fields
-            .require("subject")
-            .and_then(|found| found.parse("a string", Subject::parse));
-        let attachments = fields.take("attachments").map(Attachment::read_all);
-        let carries = match &attachments {
-            Some(Some(list)) if list.is_empty() => Carries::Nothing,
-            Some(_) => Carries::Attachments,
-            None => Carries::Nothing,
-        };
-        let body = Body::read(fields, carries);
         let headers = fields
             .take("headers")
             .and_then(ExtraHeader::read_all)
@@ -74,11 +138,12 @@ impl Letter {
         let list_unsubscribe = fields
             .take("list_unsubscribe")
             .and_then(ListUnsubscribe::read);
+        let (subject, body) = words?;
         Some(Self {
             from,
             reply_to,
-            subject: subject?,
-            body: body?,
+            subject,
+            body,
             attachments: attachments.flatten().unwrap_or_default(),
             headers,
             message_id,

@@ -25,6 +25,7 @@ mod raw;
 mod reader;
 mod schema;
 mod stored;
+mod template;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -42,7 +43,7 @@ pub use self::{
     fault::{Fault, InvalidNotification, Problem},
     header::ExtraHeader,
     id::{ContentHash, NotificationId},
-    letter::Letter,
+    letter::{Form, Letter},
     party::{DisplayName, Party},
     pointer::BodyPointer,
     raw::{Dated, RawMessage},
@@ -53,10 +54,11 @@ pub use self::{
 use self::{
     fault::Faults,
     format::Format,
-    reader::{Fields, Found, LATER, Names, Reading, Spelling},
+    reader::{Fields, Found, Names, Reading, Spelling},
     wrapper::Unwrapped,
 };
 use crate::address::{EmailAddress, LocalParts};
+use crate::template::Rendered;
 
 const NAMES: Names = Names {
     known: &[
@@ -78,6 +80,7 @@ const NAMES: Names = Names {
         "references",
         "priority",
         "list_unsubscribe",
+        "template",
         "tags",
         "metadata",
         "send_at",
@@ -88,7 +91,7 @@ const NAMES: Names = Names {
         "raw",
         "format",
     ],
-    refused: &[("template", LATER)],
+    refused: &[],
     spelling: Spelling::SnakeOrCamel,
 };
 
@@ -138,6 +141,8 @@ pub enum Opened {
 pub enum Mail {
     /// Fields, of which the message is to be written.
     Letter(Box<Letter>),
+    /// Fields, and a template that makes the words of the message.
+    Form(Box<Form>),
     /// The message as its producer has written it.
     Raw(RawMessage),
 }
@@ -183,6 +188,24 @@ impl Notification {
         }
     }
 
+    /// Puts the words in that its template has made. A notification without a template stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// When the words make no mail, as an empty subject does; their places are below `/template`.
+    pub fn filled(self, rendered: Rendered) -> Result<Self, InvalidNotification> {
+        let Mail::Form(form) = self.mail else {
+            return Ok(self);
+        };
+        let faults = Faults::default();
+        let letter = form.filled(rendered, &faults);
+        let letter = faults.judge(letter)?;
+        Ok(Self {
+            mail: Mail::Letter(Box::new(letter)),
+            ..self
+        })
+    }
+
     /// Returns the hash of what it says, by which a repeat is told from another notification with the same id.
     pub fn content_hash(&self) -> &ContentHash {
         &self.content_hash
@@ -208,6 +231,7 @@ impl Notification {
     pub fn author(&self) -> Option<&EmailAddress> {
         match &self.mail {
             Mail::Letter(letter) => letter.from.as_ref().map(|from| &from.email),
+            Mail::Form(form) => form.from().map(|from| &from.email),
             Mail::Raw(raw) => Some(&raw.from),
         }
     }
@@ -267,10 +291,11 @@ impl Notification {
         let (mail, recipients) = match fields.take("raw") {
             None => {
                 recipients.check(&fields);
-                (
-                    Letter::read(&mut fields).map(|letter| Mail::Letter(Box::new(letter))),
-                    recipients,
-                )
+                let mail = match fields.take("template") {
+                    None => Letter::read(&mut fields).map(Box::new).map(Mail::Letter),
+                    Some(found) => Form::read(found, &mut fields).map(Box::new).map(Mail::Form),
+                };
+                (mail, recipients)
             }
             Some(found) => {
                 fields.refuse_rest("is not taken beside raw, which holds the whole message");

@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Display};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     fault::{Faults, Pointer},
@@ -77,14 +77,16 @@ pub(super) enum Spelling {
     Exact,
 }
 
-/// Why a field of the contract is not read.
-pub(super) const LATER: &str = "is not available in this version";
-
 impl<'f> Found<'f> {
     pub(super) fn root(value: Value, reading: Reading<'f>) -> Self {
+        Self::at(value, Pointer::default(), reading)
+    }
+
+    /// A value that stands for something at a place.
+    pub(super) fn at(value: Value, at: Pointer, reading: Reading<'f>) -> Self {
         Self {
             value: Content::Json(value),
-            at: Pointer::default(),
+            at,
             reading,
         }
     }
@@ -240,6 +242,16 @@ impl<'f> Found<'f> {
         match &self.value {
             Content::Json(Value::Array(_)) | Content::List(_) => Some(self.one_or_many()),
             Content::Json(_) | Content::Object(_) | Content::Refused => self.refuse_kind(accepted),
+        }
+    }
+
+    /// Returns an object as it is, whatever it holds.
+    pub(super) fn object(self, accepted: &str) -> Option<Map<String, Value>> {
+        match self.value {
+            Content::Json(Value::Object(object)) => Some(object),
+            Content::Json(_) | Content::List(_) | Content::Object(_) | Content::Refused => {
+                self.refuse_kind(accepted)
+            }
         }
     }
 

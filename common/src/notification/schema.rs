@@ -30,7 +30,9 @@ pub fn schema() -> Value {
         "references",
         "priority",
         "list_unsubscribe",
+        "template",
     ];
+    let made = ["subject", "text", "html"].map(given);
     let conditions = json!({
         "if": given("raw"),
         "then": {
@@ -38,20 +40,18 @@ pub fn schema() -> Value {
             "not": {"anyOf": letter.map(given)},
         },
         "else": {
-            "required": ["subject"],
-            "properties": {"subject": {"type": "string"}},
             "allOf": [
                 {
                     "$comment": "A recipient.",
                     "anyOf": [has("to", nonempty()), has("cc", nonempty()), has("bcc", nonempty())],
                 },
                 {
-                    "$comment": "Something to say.",
-                    "anyOf": [
-                        given("html"),
-                        has("text", json!({"pattern": pattern::words()})),
-                        all([given("text"), has("attachments", nonempty())]),
-                    ],
+                    "if": given("template"),
+                    "then": {
+                        "$comment": "A template makes the words.",
+                        "not": {"anyOf": made},
+                    },
+                    "else": words(),
                 },
             ],
         },
@@ -75,6 +75,49 @@ pub fn schema() -> Value {
         "else": {"$ref": "#/$defs/notification"},
         "$defs": {"notification": notification, "party": party()},
     })
+}
+
+/// A subject, and something to say.
+fn words() -> Value {
+    json!({
+        "required": ["subject"],
+        "properties": {"subject": {"type": "string"}},
+        "anyOf": [
+            given("html"),
+            has("text", json!({"pattern": pattern::words()})),
+            all([given("text"), has("attachments", nonempty())]),
+        ],
+    })
+}
+
+fn template() -> Value {
+    let mut template = object(vec![
+        (
+            "name",
+            string("The template's name.", pattern::template_name()),
+        ),
+        (
+            "version",
+            string("The version of it.", pattern::template_name()),
+        ),
+        (
+            "locale",
+            string("The language of the reader.", pattern::locale()),
+        ),
+        (
+            "data",
+            json!({
+                "description": "What the template is filled with.",
+                "type": ["object", "null"],
+            }),
+        ),
+    ]);
+    template["required"] = json!(["name", "version"]);
+    template["properties"]["name"]["type"] = "string".into();
+    template["properties"]["version"]["type"] = "string".into();
+    template["type"] = json!(["object", "null"]);
+    template["description"] = "The template that makes the words of the mail.".into();
+    template
 }
 
 fn fields() -> Vec<(&'static str, Value)> {
@@ -159,6 +202,7 @@ fn fields() -> Vec<(&'static str, Value)> {
             ),
         ),
         ("list_unsubscribe", list_unsubscribe()),
+        ("template", template()),
         (
             "tags",
             json!({

@@ -13,6 +13,7 @@ use super::super::{
     unsubscribe::ListUnsubscribe,
 };
 use crate::object::{ObjectKey, VersionId};
+use crate::template::{Locale, TemplateName};
 
 /// White space, as Unicode has it: what is trimmed.
 const SPACE: &str = r"\u0009-\u000d \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
@@ -40,6 +41,17 @@ pub(super) fn words() -> String {
 /// One line of up to so many characters.
 pub(super) fn line(max: usize) -> String {
     format!("^[^{BREAK}]{{1,{max}}}$")
+}
+
+pub(super) fn template_name() -> String {
+    format!(r"^(?!\.)[A-Za-z0-9_.\-]{{1,{}}}$", TemplateName::MAX_LEN)
+}
+
+pub(super) fn locale() -> String {
+    format!(
+        r"^(?=.{{1,{}}}$)[A-Za-z]{{2,8}}(-[A-Za-z0-9]{{1,8}})*$",
+        Locale::MAX_LEN
+    )
 }
 
 pub(super) fn id() -> String {

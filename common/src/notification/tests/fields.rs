@@ -553,3 +553,74 @@ fn values_for_events_are_short_and_plain() {
     );
     refused_field(json!({"on_unknown": "drop"}), &[("/on_unknown", "neither")]);
 }
+
+#[test]
+fn a_template_makes_the_words_and_nothing_else_does() {
+    let form =
+        |template: Value| json!({"id": "n", "to": "a@b.com", "template": template}).to_string();
+    let asked = json!({"name": "invoice", "version": "3", "locale": "de-AT", "data": {"rows": [{"price": 1.5}]}});
+    let notification = Notification::parse(&form(asked)).unwrap();
+    let Mail::Form(form_of_it) = &notification.mail else {
+        panic!("it has a template");
+    };
+    assert_eq!(form_of_it.template.name.to_string(), "invoice");
+    let rows = &form_of_it.template.data["rows"];
+    assert_eq!(rows, &json!([{"price": 1.5}]));
+
+    let rendered = |subject: &str, text: Option<&str>| Rendered {
+        subject: subject.to_owned(),
+        text: text.map(str::to_owned),
+        html: None,
+    };
+    let filled = notification
+        .clone()
+        .filled(rendered("Rechnung\n", Some("Guten Tag")));
+    let Mail::Letter(letter) = filled.unwrap().mail else {
+        panic!("it is a letter now");
+    };
+    assert_eq!(letter.subject.as_str(), "Rechnung");
+    assert!(letter.body == Body::Text("Guten Tag".to_owned()));
+    for (words, pointer, problem) in [
+        (rendered("", Some("x")), "/template/subject", "is empty"),
+        (
+            rendered("a\r\nBcc: b@c.com", Some("x")),
+            "/template/subject",
+            "has a line break",
+        ),
+        (rendered("x", Some(" ")), "/template", "has an empty text"),
+    ] {
+        let fault = notification.clone().filled(words).unwrap_err();
+        let [fault] = fault.faults() else {
+            panic!("{fault}");
+        };
+        assert_eq!(fault.pointer, pointer);
+        assert!(fault.problem.contains(problem), "{fault}");
+    }
+
+    let refused = |body: Value| Notification::parse(&body.to_string()).unwrap_err();
+    let fault = refused(json!({
+        "to": "a@b.com", "subject": "x", "html": "y", "template": {"name": "../x", "version": 3, "locale": "de_AT", "data": [], "dta": 1},
+    }));
+    let said: Vec<_> = fault
+        .faults()
+        .iter()
+        .map(|fault| fault.pointer.as_str())
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "/subject",
+            "/html",
+            "/template/dta",
+            "/template/name",
+            "/template/version",
+            "/template/locale",
+            "/template/data"
+        ]
+    );
+    let fault = refused(json!({"to": "a@b.com", "template": {"name": "x"}}));
+    assert_eq!(
+        fault.to_string(),
+        "not a notification: /template/version is missing"
+    );
+}

@@ -20,7 +20,7 @@ fn raw_of(message: &str) -> (RawMessage, Vec<String>) {
         .collect();
     match notification.mail {
         Mail::Raw(raw) => (raw, recipients),
-        Mail::Letter(_) => panic!("a raw message is no letter"),
+        Mail::Letter(_) | Mail::Form(_) => panic!("a raw message is no letter"),
     }
 }
 
