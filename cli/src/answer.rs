@@ -239,6 +239,15 @@ pub(crate) struct Refused {
     pub(crate) reply: String,
 }
 
+/// How a notification would look.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Rendered {
+    pub(crate) subject: Option<String>,
+    pub(crate) text: Option<String>,
+    pub(crate) html: Option<String>,
+    pub(crate) message: Option<String>,
+}
+
 /// Reads an answer.
 pub(crate) fn read<T: serde::de::DeserializeOwned>(answer: &Value) -> Result<T, Trouble> {
     T::deserialize(answer).map_err(Trouble::Answer)

@@ -81,6 +81,8 @@ pub(crate) enum Command {
     Send(Box<Send>),
     /// Send a mail from the mailbox to itself.
     SendTest(SendTest),
+    /// Show how a notification would look, without sending it.
+    Render(Render),
     /// Show what has become of a notification.
     Trace(Trace),
     /// Look through the failed queue of a mailbox, put back what was repaired, drop the rest.
@@ -282,6 +284,36 @@ pub(crate) struct Consent {
     pub(crate) yes: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Render {
+    #[command(flatten)]
+    pub(crate) of: Mailbox,
+    /// A notification as JSON, - for standard input.
+    #[arg(long, value_name = "PATH", required_unless_present = "template")]
+    pub(crate) file: Option<PathBuf>,
+    /// In place of a file: a template and its version, such as invoice/3.
+    #[arg(long, value_name = "NAME/VERSION", conflicts_with = "file", value_parser = template)]
+    pub(crate) template: Option<(String, String)>,
+    /// What the template is filled with: a file with a JSON object, - for
+    /// standard input.
+    #[arg(long, value_name = "PATH", requires = "template")]
+    pub(crate) data: Option<PathBuf>,
+    /// The language of the reader.
+    #[arg(long, requires = "template")]
+    pub(crate) locale: Option<String>,
+    /// Who would get it.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        requires = "template",
+        default_value = "reader@example.com"
+    )]
+    pub(crate) to: String,
+    /// Print the whole message, as it would be submitted.
+    #[arg(long)]
+    pub(crate) eml: bool,
+}
+
 /// Whether to see a notification through.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Patience {
@@ -313,6 +345,12 @@ impl FromStr for Tag {
 
 fn stack(text: &str) -> Result<StackName, String> {
     StackName::parse(text).map_err(|fault| format!("it {fault}"))
+}
+
+fn template(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('/');
+    let (name, version) = parts.ok_or("a template is named with its version, as in invoice/3")?;
+    Ok((name.to_owned(), version.to_owned()))
 }
 
 fn mailbox(text: &str) -> Result<MailboxId, String> {

@@ -88,7 +88,8 @@ fn attachment(path: &Path) -> Result<Value, Trouble> {
     Ok(json!({ "filename": name, "content": STANDARD.encode(content) }))
 }
 
-fn read_json(path: &Path) -> Result<Value, Trouble> {
+/// Reads a file, or standard input where it is called `-`, as JSON.
+pub(crate) fn read_json(path: &Path) -> Result<Value, Trouble> {
     let mut text = String::new();
     let read = if path == Path::new("-") {
         std::io::stdin().read_to_string(&mut text)

@@ -23,6 +23,7 @@ use serde_json::{Map, Value};
 pub use self::cache::TemplateCache;
 use self::engine::{Files, Stop};
 pub use self::name::{InvalidLocale, InvalidTemplateName, Locale, TemplateName};
+use crate::notification::{Mail, Notification};
 use crate::object::{ObjectError, ObjectKey, ObjectStore, Prefix};
 
 /// The longest file, in octets.
@@ -64,6 +65,26 @@ pub enum TemplateError {
     /// Its files cannot be read now; later they may.
     #[error("the templates cannot be read now")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Makes the words of a notification that has a template; one that has none stays as it is.
+///
+/// # Errors
+///
+/// As [`Template::render`], and when what the template makes is no mail.
+pub async fn fill(
+    notification: Notification,
+    cache: &TemplateCache,
+    store: &impl ObjectStore,
+    limit: usize,
+    now: Timestamp,
+) -> Result<Notification, TemplateError> {
+    let Mail::Form(form) = &notification.mail else {
+        return Ok(notification);
+    };
+    let rendered = form.template.render(cache, store, limit, now).await?;
+    let filled = notification.filled(rendered);
+    filled.map_err(|invalid| TemplateError::Faulty(invalid.to_string()))
 }
 
 /// A part of a mail.

@@ -21,6 +21,7 @@ mod redrive;
 mod runs;
 mod secrecy;
 mod sending;
+mod templates;
 mod tokens;
 mod town;
 
@@ -100,6 +101,7 @@ fn main() -> Result<()> {
             operating::a_person_is_asked_and_can_leave,
             operating::runbook::every_command_gets_an_answer,
             operating::a_program_reads_what_the_command_says,
+            templates::a_template_is_shown_and_then_makes_the_mail,
             sending::a_notification_arrives_byte_for_byte_as_composed,
             sending::a_repeated_notification_is_one_mail,
             sending::a_body_that_is_no_notification_is_in_the_failed_queue_with_the_field_named,

@@ -14,7 +14,7 @@ use crate::{SOON, connected};
 const LARGE: Duration = Duration::from_secs(120);
 
 /// Puts an object into the bucket, as a producer does, and answers its version.
-async fn put(contoso: &Contoso, key: &str, content: Vec<u8>) -> Result<String> {
+pub(crate) async fn put(contoso: &Contoso, key: &str, content: Vec<u8>) -> Result<String> {
     let put = aws_sdk_s3::Client::new(contoso.stack.sdk_config())
         .put_object()
         .bucket(contoso.stack.output("BucketName")?)

@@ -151,7 +151,10 @@ fn make_executable(file: &Path) -> Result<()> {
 
 /// Runs the command in a terminal; whoever it asks to consent does. Answers its exit status, if it had time to have one,
 /// and what is on the screen then.
-async fn at_a_terminal(contoso: &Contoso, line: &[&str]) -> Result<(Option<i32>, String)> {
+pub(crate) async fn at_a_terminal(
+    contoso: &Contoso,
+    line: &[&str],
+) -> Result<(Option<i32>, String)> {
     ended(match line {
         ["connect", mailbox, ..] if !line.contains(&"--link-only") => {
             consent(contoso, mailbox, line).await?

@@ -18,7 +18,7 @@ use crate::households::{self, Servers};
 use crate::{measured, nowhere, secrecy};
 
 /// The mailboxes besides the template's own: each flow that changes one has one to itself.
-pub(crate) const MAILBOXES: [&str; 38] = [
+pub(crate) const MAILBOXES: [&str; 39] = [
     "orders",
     "linked",
     "stranger",
@@ -55,6 +55,7 @@ pub(crate) const MAILBOXES: [&str; 38] = [
     "tested",
     "rekeyed",
     "disconnected",
+    "templated",
     "enclosing",
     "outgrown",
 ];

@@ -5,6 +5,7 @@ mod doctor;
 mod failed;
 mod mailboxes;
 mod notifications;
+mod render;
 
 use std::io::Write;
 
@@ -32,6 +33,7 @@ pub(crate) async fn run(arguments: Arguments, screen: &Screen) -> Result<Verdict
             notifications::send(&stack().await?, screen, send, &letter).await
         }
         Command::SendTest(test) => notifications::send_test(&stack().await?, screen, test).await,
+        Command::Render(flags) => render::render(&stack().await?, screen, flags).await,
         Command::Trace(trace) => notifications::trace(&stack().await?, screen, trace).await,
         Command::Failed(failed) => failed::failed(&stack().await?, screen, failed).await,
         Command::Pause(of) => {

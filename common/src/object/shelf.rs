@@ -156,7 +156,7 @@ mod tests {
                         Content::Given(_) => None,
                     })
                     .collect(),
-                Mail::Raw(_) => Vec::new(),
+                Mail::Form(_) | Mail::Raw(_) => Vec::new(),
             },
             Err(_) => Vec::new(),
         }

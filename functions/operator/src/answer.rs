@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use self::failed::{Dropped, Listed, Redriven};
+use crate::render::Rendered;
 use crate::trace::Trace;
 
 /// The answer to a command.
@@ -49,6 +50,8 @@ pub(crate) enum Answer {
     },
     /// To `trace`.
     Traced(Box<Trace>),
+    /// To `render`.
+    Rendered(Box<Rendered>),
     /// To `pause` and `resume`.
     Changed {
         /// The mailbox as it is now.

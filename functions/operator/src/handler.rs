@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::aws::{
-    ConsentTable, Functions, InvokeError, Ledger, Mappings, Paces, Parameters, QueueError, Queues,
-    Secrets, SettingsError, States, Valve,
+    ConsentTable, Functions, InvokeError, Ledger, Mappings, Objects, Paces, Parameters, QueueError,
+    Queues, Secrets, SettingsError, States, Valve,
 };
 use common::class::Class;
 use common::clock::{Clock, SystemClock};
@@ -30,6 +30,7 @@ use crate::answer::{Answer, Condition, Status};
 use crate::check::{Check, Stopped};
 use crate::queues::MailboxQueues;
 use crate::redrive::{FailedDesk, Mode};
+use crate::render::{RenderError, render};
 use crate::request::Request;
 use crate::selection::SelectionError;
 use crate::trace::Trace;
@@ -54,6 +55,7 @@ pub(crate) struct Operator {
     pub(crate) consents: ConsentTable,
     pub(crate) vault: Vault<Secrets>,
     pub(crate) queues: Queues,
+    pub(crate) objects: Objects,
     pub(crate) mappings: Mappings,
     pub(crate) functions: Functions,
     pub(crate) tls: Arc<ClientConfig>,
@@ -91,6 +93,9 @@ pub(crate) enum CommandError {
     /// The secrets cannot be reached.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The notification makes no mail.
+    #[error(transparent)]
+    Render(#[from] RenderError),
     /// The function that renews tokens gave no answer.
     #[error(transparent)]
     Invoke(#[from] InvokeError),
@@ -140,6 +145,14 @@ impl Operator {
             }
             Request::SendTest { mailbox } => self.send_test(&self.settings(&mailbox).await?).await,
             Request::Trace { mailbox, id } => self.trace(&self.settings(&mailbox).await?, id).await,
+            Request::Render {
+                mailbox,
+                notification,
+            } => {
+                let (settings, now) = (self.settings(&mailbox).await?, SystemClock.now());
+                let rendered = render(&notification, &settings, &self.objects, now).await?;
+                Ok(Answer::Rendered(Box::new(rendered)))
+            }
             Request::Pause { mailbox } => {
                 self.pause(&self.settings(&mailbox).await?, Pause::Paused)
                     .await

@@ -5,6 +5,7 @@ mod check;
 mod handler;
 mod queues;
 mod redrive;
+mod render;
 mod request;
 #[cfg(test)]
 mod schema;
@@ -15,9 +16,10 @@ mod walk;
 use std::sync::Arc;
 
 use common::aws::{
-    self, ConsentTable, Functions, Ledger, Mappings, Paces, Parameters, Queues, Secrets, States,
+    self, ConsentTable, Functions, Ledger, Mappings, Objects, Paces, Parameters, Queues, Secrets,
+    States,
 };
-use common::config::{LOG_LEVEL, PUBLIC_URL, Reader, process_environment};
+use common::config::{BUCKET, LOG_LEVEL, PUBLIC_URL, Reader, process_environment};
 use common::consent::PublicUrl;
 use common::vault::Vault;
 use common::{telemetry, tls};
@@ -38,7 +40,9 @@ async fn main() -> Result<(), Error> {
     let level = reader.optional(LOG_LEVEL, |level| {
         level.parse().map_err(|_| "is not a level".to_owned())
     });
-    let (environment, public_url) = reader.finish(environment.zip(public_url))?;
+    let bucket = reader.required(BUCKET, |value| Ok(value.to_owned()));
+    let both = environment.zip(public_url).zip(bucket);
+    let ((environment, public_url), bucket) = reader.finish(both)?;
     telemetry::start(level.unwrap_or(LevelFilter::INFO));
 
     let config = aws::load().await;
@@ -51,6 +55,7 @@ async fn main() -> Result<(), Error> {
         consents: ConsentTable::new(&config, environment.table),
         vault: Vault::new(Secrets::new(&config), stack.clone()),
         queues: Queues::new(&config),
+        objects: Objects::new(&config, bucket),
         mappings: Mappings::new(&config),
         functions: Functions::new(&config),
         tls: Arc::new(tls::client_config(

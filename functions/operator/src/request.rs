@@ -40,6 +40,13 @@ pub(crate) enum Request {
         /// The notification's id.
         id: String,
     },
+    /// How a notification would look; nothing is sent.
+    Render {
+        /// The mailbox.
+        mailbox: String,
+        /// The notification, as it would be put on the queue.
+        notification: serde_json::Value,
+    },
     /// Nothing is sent until `resume`.
     Pause {
         /// The mailbox.

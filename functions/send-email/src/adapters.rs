@@ -15,6 +15,7 @@ use common::naming::StackName;
 use common::object::ObjectStore;
 use common::pace::PaceStore;
 use common::telemetry::chain;
+use common::template::TemplateCache;
 use common::vault::{Current, VaultError, Version};
 use serde_json::json;
 
@@ -47,6 +48,10 @@ impl Ports for Outside<'_> {
 
     fn objects(&self) -> &impl ObjectStore {
         &self.office.objects
+    }
+
+    fn templates(&self) -> &TemplateCache {
+        &self.office.templates
     }
 
     fn clock(&self) -> &impl Clock {

@@ -19,6 +19,7 @@ use common::aws::{
     Secrets, States,
 };
 use common::config::{BUCKET, LOG_LEVEL, Reader, process_environment};
+use common::template::TemplateCache;
 use common::vault::Vault;
 use common::{telemetry, tls};
 use jiff::Timestamp;
@@ -46,6 +47,7 @@ async fn main() -> Result<(), Error> {
         states: States::new(&config, environment.table.clone()),
         paces: Paces::new(&config, environment.table.clone()),
         objects: Objects::new(&config, bucket),
+        templates: TemplateCache::default(),
         vault: Vault::new(Secrets::new(&config), stack.clone()),
         queues: Queues::new(&config),
         functions: Functions::new(&config),

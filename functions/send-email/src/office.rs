@@ -13,6 +13,7 @@ use common::digest;
 use common::metrics::Measurement;
 use common::naming::StackName;
 use common::route::Route;
+use common::template::TemplateCache;
 use common::vault::Vault;
 use jiff::Timestamp;
 use rustls::ClientConfig;
@@ -36,6 +37,7 @@ pub(crate) struct Office {
     pub(crate) states: States,
     pub(crate) paces: Paces,
     pub(crate) objects: Objects,
+    pub(crate) templates: TemplateCache,
     pub(crate) vault: Vault<Secrets>,
     pub(crate) queues: Queues,
     pub(crate) functions: Functions,

@@ -13,6 +13,7 @@ use common::metrics::Meter;
 use common::naming::StackName;
 use common::object::ObjectStore;
 use common::pace::PaceStore;
+use common::template::TemplateCache;
 
 use crate::copy::Copy;
 
@@ -29,6 +30,9 @@ pub(crate) trait Ports: Sync {
 
     /// The stack's bucket.
     fn objects(&self) -> &impl ObjectStore;
+
+    /// The templates that were read a short while ago.
+    fn templates(&self) -> &TemplateCache;
 
     /// The time.
     fn clock(&self) -> &impl Clock;

@@ -10,6 +10,7 @@ use common::message::{decoded_len, encoded_len};
 use common::notification::{BodyPointer, Content, InvalidNotification, Mail, Notification, Opened};
 use common::object::{Shelf, ShelfError};
 use common::telemetry::chain;
+use common::template::{self, TemplateError};
 use jiff::SignedDuration;
 
 use super::{Desk, Interrupted, ours};
@@ -70,6 +71,19 @@ impl<P: Ports> Desk<'_, P> {
         })
     }
 
+    async fn filled(&self, notification: Notification) -> Result<Notification, Unread> {
+        let (cache, store) = (self.ports.templates(), self.ports.objects());
+        let limit = self.settings.message_bytes;
+        let filled = template::fill(notification, cache, store, limit, self.now()).await;
+        filled.map_err(|error| match error {
+            TemplateError::Faulty(problem) => {
+                let problem = format!("/template cannot be filled: {problem}");
+                Unread::Final(ours(Class::InvalidMessage, problem, "fetch"))
+            }
+            error @ TemplateError::Unavailable(_) => Unread::ForNow(chain(&error)),
+        })
+    }
+
     /// Whether a notification of which nothing is known is too old for any time that it may be for.
     fn is_over(&self, copy: &Copy) -> bool {
         let longest: SignedDuration = Notification::FURTHEST + WORTH_SENDING;
@@ -77,8 +91,11 @@ impl<P: Ports> Desk<'_, P> {
         since.is_some_and(|since| self.now().duration_since(since) >= longest)
     }
 
-    /// Reads the files of a notification that are in the bucket.
+    /// Makes the words of a notification that has a template, and reads its files that are in the bucket.
     pub(super) async fn fetch(&self, notification: &mut Notification) -> Result<(), Unread> {
+        if matches!(notification.mail, Mail::Form(_)) {
+            *notification = self.filled(notification.clone()).await?;
+        }
         let Mail::Letter(letter) = &mut notification.mail else {
             return Ok(());
         };

@@ -5,6 +5,7 @@ mod objects;
 mod pacing;
 mod parts;
 mod telling;
+mod templates;
 mod waiting;
 mod world;
 

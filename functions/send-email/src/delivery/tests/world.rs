@@ -19,6 +19,7 @@ use common::route::Obstacle;
 use common::submission::{
     Cause, Envelope, Failure, Outcome, Phases, Recipient, Reply, Stage, Submission, Verdict,
 };
+use common::template::TemplateCache;
 use jiff::SignedDuration;
 
 use super::*;
@@ -34,6 +35,7 @@ pub(super) struct World {
     pub(super) states: MemoryStates,
     pub(super) paces: MemoryPaces,
     pub(super) objects: MemoryObjects,
+    templates: TemplateCache,
     pub(super) clock: FixedClock,
     pub(super) chance: SeededChance,
     /// What was put on the failed queue.
@@ -281,6 +283,10 @@ impl Ports for &World {
         &self.objects
     }
 
+    fn templates(&self) -> &TemplateCache {
+        &self.templates
+    }
+
     fn clock(&self) -> &impl Clock {
         &self.clock
     }
@@ -372,6 +378,7 @@ impl World {
             ledger,
             states,
             objects,
+            templates: TemplateCache::default(),
             clock: clock.clone(),
             chance: SeededChance::from(3),
             failed: Mutex::default(),
