@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// A notification as its reader would see it.
 #[derive(Debug, Default, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(crate) struct Rendered {
     /// The subject; a raw message has its own.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::answer::failed::{Dropped, End, Failed, Listed, Named, Redriven, Why};
 use crate::answer::{Answer, Condition, Status, Step};
+use crate::render::Rendered;
 use crate::request::Request;
 use crate::trace::Trace;
 
@@ -290,6 +291,13 @@ fn answers() -> Vec<Value> {
         },
         Answer::Traced(Box::new(traced())),
         Answer::Traced(Box::new(Trace::of(&settings(), "a".to_owned(), None))),
+        Answer::Rendered(Box::default()),
+        Answer::Rendered(Box::new(Rendered {
+            subject: Some("Invoice 7".to_owned()),
+            text: Some("Hello".to_owned()),
+            html: Some("<p>Hello</p>".to_owned()),
+            message: Some("Subject: Invoice 7\r\n".to_owned()),
+        })),
         Answer::Changed { mailbox: mailbox() },
         Answer::Renewed {
             found: "refreshed".to_owned(),

@@ -35,11 +35,19 @@ fn every_example_becomes_a_message() {
         Timestamp::UNIX_EPOCH,
     );
     let examples = blocks("json");
-    assert_eq!(examples.len(), 11);
+    assert_eq!(examples.len(), 12);
     let messages: Vec<_> = examples
         .iter()
         .map(|example| {
             let mut notification = Notification::parse(example).unwrap();
+            if let Mail::Form(_) = &notification.mail {
+                let rendered = Rendered {
+                    subject: "Rechnung".to_owned(),
+                    text: Some("Guten Tag".to_owned()),
+                    html: None,
+                };
+                notification = notification.filled(rendered).unwrap();
+            }
             if let Mail::Letter(letter) = &mut notification.mail {
                 for attachment in &mut letter.attachments {
                     if attachment.content.given().is_none() {
