@@ -17,6 +17,13 @@ pub(crate) struct Link {
     pub(crate) sign_in_as: String,
 }
 
+/// To `status-link`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct StatusLink {
+    pub(crate) link: String,
+    pub(crate) expires_at: Timestamp,
+}
+
 /// To `status`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Mailboxes {

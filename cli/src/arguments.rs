@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Connect(Connect),
     /// Show how the mailboxes do.
     Status(Status),
+    /// Open a page with all mailboxes, which can be seen once.
+    StatusLink(StatusLink),
     /// Walk the way to the mail server, step by step, without sending.
     Check(Mailbox),
     /// Put a notification on a mailbox's queue.
@@ -136,6 +138,13 @@ pub(crate) struct Status {
     /// Look again and again, after so many seconds each time.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "5", value_parser = seconds)]
     pub(crate) watch: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusLink {
+    /// Only print the link, for another browser. It is good for 5 minutes.
+    #[arg(long)]
+    pub(crate) link_only: bool,
 }
 
 #[derive(Debug, Args)]

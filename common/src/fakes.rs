@@ -11,6 +11,7 @@ mod meter;
 mod objects;
 mod paces;
 mod secrets;
+mod snapshots;
 mod states;
 
 use std::fmt;
@@ -25,6 +26,7 @@ pub use self::meter::MemoryMeter;
 pub use self::objects::MemoryObjects;
 pub use self::paces::MemoryPaces;
 pub use self::secrets::MemorySecrets;
+pub use self::snapshots::MemorySnapshots;
 pub use self::states::MemoryStates;
 
 /// What a fake was asked, in order, and the call at which it breaks.

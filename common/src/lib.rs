@@ -30,6 +30,7 @@ pub mod pace;
 pub mod retry;
 pub mod route;
 pub mod secret;
+pub mod snapshot;
 pub mod submission;
 pub mod telemetry;
 pub mod template;

@@ -9,6 +9,7 @@
 
 mod breaker;
 mod keeper;
+mod lately;
 mod slots;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::breaker::Breaker;
 pub use self::keeper::Keeper;
+pub use self::lately::{LastFailure, Lately};
 use self::slots::Slot;
 pub use self::slots::{Lease, Purpose};
 use crate::ledger::Written;
@@ -54,6 +56,9 @@ pub struct Pace {
     /// What may not be sent from, and since when.
     #[serde(default)]
     breakers: BTreeMap<String, Breaker>,
+    /// What lately became of the mail.
+    #[serde(default)]
+    lately: Lately,
 }
 
 /// Whether a message may be begun.

@@ -24,7 +24,7 @@ use common::event::{Event, EventBus, NotPut};
 use common::fakes::{MemorySecrets, MemoryStates};
 use common::grant::{Account, Grant, GrantId, IssuedTokens, RefreshToken, TokenSet};
 use common::mailbox::{
-    Connection, MailboxId, MailboxStates, Refreshed, Settings, StateUnavailable,
+    Connection, Consented, MailboxId, MailboxStates, Refreshed, Settings, StateUnavailable,
 };
 use common::metrics::{Measurement, Meter};
 use common::naming::StackName;
@@ -203,7 +203,7 @@ impl Town {
         vault.consented(&mailbox, &grant, &tokens).await.unwrap();
         let states = &self.states;
         states
-            .connect(&mailbox, &grant.grant_id, &account, &Connection::Active)
+            .connect(&mailbox, &Consented::from(&grant), &Connection::Active)
             .await
             .unwrap();
         states

@@ -6,6 +6,7 @@ mod failed;
 mod mailboxes;
 mod notifications;
 mod render;
+mod status_link;
 
 use std::io::Write;
 
@@ -26,6 +27,9 @@ pub(crate) async fn run(arguments: Arguments, screen: &Screen) -> Result<Verdict
     match &arguments.command {
         Command::Connect(connect) => connect::connect(&stack().await?, screen, connect).await,
         Command::Status(status) => mailboxes::status(&stack().await?, screen, status).await,
+        Command::StatusLink(flags) => {
+            status_link::status_link(&stack().await?, screen, flags).await
+        }
         Command::Check(of) => mailboxes::check(&stack().await?, screen, &of.mailbox).await,
         Command::Send(send) => {
             // Before anybody is asked for anything: what is no notification is not sent.

@@ -13,6 +13,7 @@ mod parameters;
 mod queues;
 mod rota;
 mod secrets;
+mod snapshots;
 mod states;
 
 use std::error::Error;
@@ -33,6 +34,7 @@ pub use self::parameters::{Parameters, SettingsError};
 pub use self::queues::{Depth, QueueError, Queues};
 pub use self::rota::Rota;
 pub use self::secrets::{ClientSecretError, Secrets};
+pub use self::snapshots::SnapshotTable;
 pub use self::states::States;
 
 /// The configuration that every client of a function shares.

@@ -46,6 +46,14 @@ pub struct Depth {
     pub delayed: u64,
 }
 
+impl Depth {
+    /// All that is on the queue.
+    #[must_use]
+    pub fn all(self) -> u64 {
+        self.waiting + self.in_flight + self.delayed
+    }
+}
+
 /// How many messages SQS gives or takes at once.
 const MOST: usize = 10;
 

@@ -13,7 +13,7 @@ use crate::class::Class;
 use crate::event::Told;
 use crate::grant::{Account, GrantId};
 use crate::mailbox::{
-    Connection, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, Renewal, Seen,
+    Connection, Consented, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, Renewal, Seen,
     StateUnavailable, Stop, Trial,
 };
 
@@ -28,8 +28,9 @@ pub struct States {
 type Changes = Vec<(&'static str, AttributeValue)>;
 
 /// What is known of a grant and its account, and forgotten with them.
-const OF_A_GRANT: [&str; 9] = [
+const OF_A_GRANT: [&str; 10] = [
     "account",
+    "connected_at",
     "tenant_id",
     "object_id",
     "refreshed_at",
@@ -208,11 +209,10 @@ impl MailboxStates for States {
     async fn connect(
         &self,
         mailbox: &MailboxId,
-        grant: &GrantId,
-        account: &Account,
+        consented: &Consented<'_>,
         connection: &Connection,
     ) -> Result<(), StateUnavailable> {
-        let changes = grant_changes(grant, account, connection);
+        let changes = grant_changes(consented, connection);
         self.update(mailbox, Condition::Always, changes)
             .await
             .map(|_| ())
@@ -222,10 +222,10 @@ impl MailboxStates for States {
         &self,
         mailbox: &MailboxId,
         seen: Option<&GrantId>,
-        (grant, account): (&GrantId, &Account),
+        consented: &Consented<'_>,
         connection: &Connection,
     ) -> Result<bool, StateUnavailable> {
-        let changes = grant_changes(grant, account, connection);
+        let changes = grant_changes(consented, connection);
         self.update(mailbox, Condition::Grant(seen), changes).await
     }
 
@@ -381,13 +381,15 @@ impl MailboxStates for States {
     }
 }
 
-fn grant_changes(grant: &GrantId, account: &Account, connection: &Connection) -> Changes {
+fn grant_changes(consented: &Consented<'_>, connection: &Connection) -> Changes {
+    let Consented { grant, account, at } = consented;
     let mut changes = connection_changes(connection);
     changes.extend([
         ("grant_id", text(grant.as_str())),
         ("account", text(&account.name)),
         ("tenant_id", text(&account.tenant_id)),
         ("object_id", text(&account.object_id)),
+        ("connected_at", text(&at.to_string())),
     ]);
     changes
 }
@@ -457,6 +459,7 @@ fn read(item: &HashMap<String, AttributeValue>) -> MailboxState {
             .map(|(by, until)| Trial { by, until }),
         grant_id: string("grant_id").map(GrantId::stored),
         account: account(),
+        connected_at: time("connected_at"),
         refreshed_at: time("refreshed_at"),
         expires_at: time("token_expires_at"),
         token_bytes: item

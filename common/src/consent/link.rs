@@ -1,8 +1,9 @@
-//! The link that lets a person connect a mailbox. There is no other way in.
+//! Links that carry a ticket. The one that lets a person connect a mailbox is the only way in.
 
 use std::fmt;
 
 use jiff::Timestamp;
+use url::Url;
 
 use super::{Consents, ConsentsUnavailable, LIFE, PublicUrl, Purpose, Ticket};
 use crate::clock::Clock;
@@ -17,6 +18,16 @@ pub struct Link {
 }
 
 impl Link {
+    /// The link to a page that a ticket opens until it expires.
+    #[must_use]
+    pub(crate) fn with_ticket(mut page: Url, ticket: &str, expires_at: Timestamp) -> Self {
+        page.query_pairs_mut().append_pair("ticket", ticket);
+        Self {
+            url: page.into(),
+            expires_at,
+        }
+    }
+
     /// The address, ticket included, for the operator who asked for it.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -50,10 +61,6 @@ pub async fn connect_link(
     let ticket = Ticket::random();
     let expires_at = clock.now() + LIFE;
     consents.create(&ticket.hash(), mailbox, expires_at).await?;
-    let mut url = base.start(purpose);
-    url.query_pairs_mut().append_pair("ticket", ticket.expose());
-    Ok(Link {
-        url: url.into(),
-        expires_at,
-    })
+    let page = base.start(purpose);
+    Ok(Link::with_ticket(page, ticket.expose(), expires_at))
 }

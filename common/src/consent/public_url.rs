@@ -70,6 +70,12 @@ impl PublicUrl {
         self.below("/oauth/result")
     }
 
+    /// The page that shows how the mailboxes are.
+    #[must_use]
+    pub fn status(&self) -> Url {
+        self.below("/status")
+    }
+
     /// What stands before the paths of the pages, for a base below the root of its host.
     #[must_use]
     pub fn prefix(&self) -> &str {

@@ -86,6 +86,8 @@ macro_rules! hashes {
 secrets! {
     /// Opens the way to connect one mailbox; stands in the link that an operator passes on.
     Ticket;
+    /// Shows how the mailboxes are; stands in the link that an operator opens.
+    StatusTicket;
     /// Binds the provider's answer to an attempt (RFC 6749 §10.12).
     State;
     /// Binds an attempt to the browser that began it; stands in its cookie.
@@ -99,6 +101,8 @@ secrets! {
 hashes! {
     /// The hash of a [`Ticket`].
     TicketHash of Ticket;
+    /// The hash of a [`StatusTicket`].
+    StatusTicketHash of StatusTicket;
     /// The hash of a [`State`].
     StateHash of State;
     /// The hash of a [`Browser`].
@@ -146,10 +150,12 @@ mod tests {
         let text = "0".repeat(64);
         let hashes = [
             Ticket::parse(&text).unwrap().hash().0,
+            StatusTicket::parse(&text).unwrap().hash().0,
             State::parse(&text).unwrap().hash().0,
             Browser::parse(&text).unwrap().hash().0,
         ];
-        assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2] && hashes[0] != hashes[2]);
+        let different: std::collections::BTreeSet<_> = hashes.iter().collect();
+        assert_eq!(different.len(), hashes.len());
         assert!(hashes.iter().all(|hash| !hash.contains("00000000")));
     }
 

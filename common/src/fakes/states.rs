@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use super::{Calls, lock, turn};
 use crate::event::Told;
-use crate::grant::{Account, GrantId};
+use crate::grant::GrantId;
 use crate::mailbox::{
-    Connection, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, Renewal, Seen,
+    Connection, Consented, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, Renewal, Seen,
     StateUnavailable, Trial,
 };
 
@@ -69,13 +69,13 @@ impl MailboxStates for MemoryStates {
     async fn connect(
         &self,
         mailbox: &MailboxId,
-        grant: &GrantId,
-        account: &Account,
+        consented: &Consented<'_>,
         connection: &Connection,
     ) -> Result<(), StateUnavailable> {
         let connect = |state: &mut MailboxState| {
-            state.grant_id = Some(grant.clone());
-            state.account = Some(account.clone());
+            state.grant_id = Some(consented.grant.clone());
+            state.account = Some(consented.account.clone());
+            state.connected_at = Some(consented.at);
             state.connection = connection.clone();
             state.trial = None;
         };
@@ -88,13 +88,14 @@ impl MailboxStates for MemoryStates {
         &self,
         mailbox: &MailboxId,
         seen: Option<&GrantId>,
-        (grant, account): (&GrantId, &Account),
+        consented: &Consented<'_>,
         connection: &Connection,
     ) -> Result<bool, StateUnavailable> {
         let seen = |state: &MailboxState| state.grant_id.as_ref() == seen;
         self.within("adopt", mailbox, seen, |state| {
-            state.grant_id = Some(grant.clone());
-            state.account = Some(account.clone());
+            state.grant_id = Some(consented.grant.clone());
+            state.account = Some(consented.account.clone());
+            state.connected_at = Some(consented.at);
             state.connection = connection.clone();
             state.trial = None;
         })

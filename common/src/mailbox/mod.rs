@@ -19,5 +19,7 @@ pub use self::id::{InvalidMailboxId, MailboxId};
 pub use self::scopes::{InvalidScopes, Scopes};
 pub use self::settings::{Activate, Settings, SmtpServer};
 pub use self::state::{MailboxState, Trial};
-pub use self::states::{MailboxStates, Pause, Refreshed, Renewal, Seen, StateUnavailable};
+pub use self::states::{
+    Consented, MailboxStates, Pause, Refreshed, Renewal, Seen, StateUnavailable,
+};
 pub use self::tenant::{InvalidTenant, Tenant};

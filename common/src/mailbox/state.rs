@@ -21,6 +21,8 @@ pub struct MailboxState {
     pub grant_id: Option<GrantId>,
     /// The account that consented. Its ids hold every later consent to the same account.
     pub account: Option<Account>,
+    /// When it did.
+    pub connected_at: Option<Timestamp>,
     /// When the last refresh succeeded.
     pub refreshed_at: Option<Timestamp>,
     /// When the access token ends.

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Connection, MailboxId, MailboxState, Trial};
 use crate::digest;
 use crate::event::Told;
-use crate::grant::{Account, GrantId, TokenSet};
+use crate::grant::{Account, Grant, GrantId, TokenSet};
 
 /// What a visit had seen of a grant when it asked the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,28 @@ impl Renewal {
         Self {
             by: digest::random_hex::<8>(),
             until: now.saturating_add(LENGTH).unwrap_or(now),
+        }
+    }
+}
+
+/// A consent that left a grant behind.
+#[derive(Debug, Clone, Copy)]
+pub struct Consented<'a> {
+    /// The grant.
+    pub grant: &'a GrantId,
+    /// Who consented.
+    pub account: &'a Account,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl<'a> From<&'a Grant> for Consented<'a> {
+    /// The consent of a grant that was not renewed yet.
+    fn from(grant: &'a Grant) -> Self {
+        Self {
+            grant: &grant.grant_id,
+            account: &grant.account,
+            at: grant.obtained_at,
         }
     }
 }
@@ -82,8 +104,7 @@ pub trait MailboxStates: Sync {
     fn connect(
         &self,
         mailbox: &MailboxId,
-        grant: &GrantId,
-        account: &Account,
+        consented: &Consented<'_>,
         connection: &Connection,
     ) -> impl Future<Output = Result<(), StateUnavailable>> + Send;
 
@@ -93,7 +114,7 @@ pub trait MailboxStates: Sync {
         &self,
         mailbox: &MailboxId,
         seen: Option<&GrantId>,
-        grant: (&GrantId, &Account),
+        consented: &Consented<'_>,
         connection: &Connection,
     ) -> impl Future<Output = Result<bool, StateUnavailable>> + Send;
 

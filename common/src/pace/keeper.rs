@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Lease, Limit, Pace, PaceStore, PaceUnavailable, Permit, Purpose};
+use super::{Lately, Lease, Limit, Pace, PaceStore, PaceUnavailable, Permit, Purpose};
 use crate::ledger::Written;
 use crate::mailbox::MailboxId;
 use crate::telemetry::chain;
@@ -74,7 +74,14 @@ impl<S: PaceStore> Keeper<'_, S> {
 
     /// Gives the connection back. What fails here ends with its lease.
     pub async fn release(&self) {
-        let released = self.change(|pace| ((), pace.released(self.owner))).await;
+        self.leave(&Lately::default()).await;
+    }
+
+    /// The same, with what lately became of the mailbox's mail.
+    pub async fn leave(&self, lately: &Lately) {
+        let released = self
+            .change(|pace| ((), pace.left(self.owner, lately)))
+            .await;
         if let Err(error) = released {
             tracing::warn!(mailbox.id = %self.mailbox, error = %chain(&error), "a connection is free only when its lease ends");
         }

@@ -13,7 +13,7 @@ use super::Pace;
 pub(super) struct Slot {
     purpose: Purpose,
     /// Who has it.
-    owner: String,
+    pub(super) owner: String,
     /// When its owner must have ended.
     until: Timestamp,
 }
@@ -71,13 +71,5 @@ impl Pace {
             until,
         });
         (Lease::Granted, Some(pace))
-    }
-
-    /// Gives back what `owner` has; `None` when it has nothing.
-    #[must_use]
-    pub fn released(&self, owner: &str) -> Option<Self> {
-        let mut pace = self.next();
-        pace.slots.retain(|slot| slot.owner != owner);
-        (pace.slots.len() < self.slots.len()).then_some(pace)
     }
 }

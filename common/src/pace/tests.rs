@@ -120,12 +120,12 @@ fn there_are_two_connections_to_send_and_one_to_probe() {
     }
     let again = lease(&pace, Purpose::Send, "two", at(1)).0;
     assert_eq!(again, Lease::Granted, "an owner keeps what it has");
-    let released = pace.released("one").expect("it had one");
+    let released = pace.left("one", &Lately::default()).expect("it had one");
     assert_eq!(
         lease(&released, Purpose::Send, "four", at(1)).0,
         Lease::Granted
     );
-    assert_eq!(released.released("one"), None);
+    assert_eq!(released.left("one", &Lately::default()), None);
 }
 
 #[test]

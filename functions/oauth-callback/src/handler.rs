@@ -4,6 +4,8 @@
 //! `/oauth/callback` has the attempt given out, once, for the browser that began it, and always leads on to
 //! `/oauth/result`, which only looks. So loading again, going back and clicking twice do no harm.
 //!
+//! `/status` shows how the mailboxes are, in the same two steps.
+//!
 //! What comes in is parsed to types of ours or dropped; no page repeats any of it.
 
 use common::clock::Clock;
@@ -20,6 +22,7 @@ use crate::pages::Message;
 use crate::ports::Ports;
 use crate::result::result;
 use crate::start::{begin, start};
+use crate::status;
 use crate::words::Notice;
 
 /// Answers a request.
@@ -33,7 +36,11 @@ pub(crate) async fn handle(ports: &impl Ports, request: Request) -> Answer {
         ("/oauth/start", Method::Post) => begin(ports, &request).await,
         ("/oauth/callback", Method::Get | Method::Post) => callback(ports, &request).await,
         ("/oauth/result", Method::Get) => result(ports, &request).await,
-        ("/oauth/start" | "/oauth/callback", Method::Other) => Ok(not_allowed("GET, POST")),
+        ("/status", Method::Get) => status::ask(ports, &request).await,
+        ("/status", Method::Post) => status::show(ports, &request).await,
+        ("/oauth/start" | "/oauth/callback" | "/status", Method::Other) => {
+            Ok(not_allowed("GET, POST"))
+        }
         ("/oauth/result", Method::Post | Method::Other) => Ok(not_allowed("GET")),
         _ => Err(Notice::NotFound),
     };

@@ -14,6 +14,7 @@ mod refusals;
 mod result;
 mod settling;
 mod start;
+mod status;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -57,6 +58,7 @@ async fn main() -> Result<(), Error> {
         clock: SystemClock,
         consents: aws::ConsentTable::new(&sdk, environment.table.clone()),
         states: aws::States::new(&sdk, environment.table.clone()),
+        snapshots: aws::SnapshotTable::new(&sdk, environment.table.clone()),
         paces: aws::Paces::new(&sdk, environment.table),
         vault: Vault::new(secrets.clone(), environment.stack.clone()),
         parameters: aws::Parameters::new(&sdk, environment.stack.clone()),

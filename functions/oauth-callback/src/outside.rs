@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use common::aws::{
     ClientSecretError, ConsentTable, Events, Mappings, Paces, Parameters, Secrets, SettingsError,
-    States, Valve,
+    SnapshotTable, States, Valve,
 };
 use common::client_secret::ClientSecret;
 use common::clock::{Clock, SystemClock};
@@ -18,6 +18,7 @@ use common::oauth::discovery::{self, DiscoveryError, Issuer};
 use common::oauth::{Http, TokenEndpoint, TokenFailure};
 use common::route::{Obstacle, Probe, Route};
 use common::secret::AccessToken;
+use common::snapshot::Snapshots;
 use common::telemetry::chain;
 use common::vault::{SecretStore, Vault};
 use rustls::ClientConfig;
@@ -29,6 +30,7 @@ pub(crate) struct Outside {
     pub(crate) base: PublicUrl,
     pub(crate) clock: SystemClock,
     pub(crate) consents: ConsentTable,
+    pub(crate) snapshots: SnapshotTable,
     pub(crate) states: States,
     pub(crate) paces: Paces,
     pub(crate) vault: Vault<Secrets>,
@@ -52,6 +54,10 @@ impl Ports for Outside {
 
     fn consents(&self) -> &impl Consents {
         &self.consents
+    }
+
+    fn snapshots(&self) -> &impl Snapshots {
+        &self.snapshots
     }
 
     fn states(&self) -> &impl MailboxStates {

@@ -331,13 +331,13 @@ fn refusal_lines(refusal: Refusal) -> Vec<Line> {
 }
 
 /// A part of a sentence: words, or a command to be copied.
-struct Run<'a> {
-    text: &'a str,
-    is_code: bool,
+pub(crate) struct Run<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) is_code: bool,
 }
 
 /// Splits a sentence at its backquotes.
-fn runs(sentence: &str) -> impl Iterator<Item = Run<'_>> {
+pub(crate) fn runs(sentence: &str) -> impl Iterator<Item = Run<'_>> {
     let parts = sentence.split('`').enumerate();
     parts.map(|(position, text)| Run {
         text,

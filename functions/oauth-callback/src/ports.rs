@@ -15,6 +15,7 @@ use common::oauth::TokenFailure;
 use common::oauth::discovery::{DiscoveryError, Issuer};
 use common::route::Obstacle;
 use common::secret::AccessToken;
+use common::snapshot::Snapshots;
 use common::vault::{SecretStore, Vault};
 
 /// Everything outside of the flow.
@@ -25,6 +26,8 @@ pub(crate) trait Ports: Sync {
     fn clock(&self) -> &impl Clock;
     /// Tickets, attempts and outcomes.
     fn consents(&self) -> &impl Consents;
+    /// Snapshots of the mailboxes.
+    fn snapshots(&self) -> &impl Snapshots;
     /// The states of mailboxes.
     fn states(&self) -> &impl MailboxStates;
     /// The stack.

@@ -9,7 +9,9 @@ use common::class::Class;
 use common::clock::Clock;
 use common::consent::{Ending, Queue};
 use common::event::{Look, NotPut};
-use common::mailbox::{Activate, Connection, MailboxStates, Pause, Refreshed, Settings, Stop};
+use common::mailbox::{
+    Activate, Connection, Consented, MailboxStates, Pause, Refreshed, Settings, Stop,
+};
 use common::metrics::{Measurement, Meter, Metric};
 use common::route::Obstacle;
 use common::telemetry::chain;
@@ -37,7 +39,7 @@ pub(crate) async fn settle(
         }
         let unproven = Connection::unproven(now());
         states
-            .connect(mailbox, &grant.grant_id, &grant.account, &unproven)
+            .connect(mailbox, &Consented::from(grant), &unproven)
             .await?;
         let refreshed = Refreshed {
             at: tokens.obtained_at,

@@ -27,11 +27,12 @@ pub(crate) enum Notice {
     AnswerForeign,
     NothingToShow,
     Approved,
+    StatusOver,
 }
 
 impl Notice {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::NotFound,
         Self::NotAllowed,
         Self::Unavailable,
@@ -50,6 +51,7 @@ impl Notice {
         Self::AnswerForeign,
         Self::NothingToShow,
         Self::Approved,
+        Self::StatusOver,
     ];
 
     pub(crate) fn status(self) -> u16 {
@@ -63,7 +65,8 @@ impl Notice {
             | Self::LinkExhausted
             | Self::LinkUsed
             | Self::AnswerUsed
-            | Self::AnswerExpired => 410,
+            | Self::AnswerExpired
+            | Self::StatusOver => 410,
             Self::Unavailable | Self::NotReady | Self::NoClientSecret => 503,
         }
     }
@@ -88,6 +91,7 @@ impl Notice {
             Self::AnswerForeign => "This sign-in began in another browser",
             Self::NothingToShow => "There is nothing to show here",
             Self::Approved => "Microsoft has taken the approval",
+            Self::StatusOver => "This link shows nothing any more",
         }
     }
 
@@ -152,6 +156,9 @@ impl Notice {
             Self::NothingToShow => &[
                 "The result of a sign-in is kept for 15 minutes, for the browser that it was made in.",
                 "To see how a mailbox is, the person who runs Pillarbox can use `operator status`.",
+            ],
+            Self::StatusOver => &[
+                "A link to the mailboxes shows them once, within five minutes, to whoever has all of it. Make a new one with `pillarbox status-link`.",
             ],
             Self::Approved => &[
                 "An approval stores nothing here, and no mailbox is connected by it. It helps where it was given for the organization that the mailbox belongs to.",

@@ -5,6 +5,7 @@ pub(crate) mod failed;
 use common::aws::Depth;
 use common::class::Class;
 use common::mailbox::{Health, MailboxState, Settings};
+use common::pace;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -31,6 +32,14 @@ pub(crate) enum Answer {
     Mailboxes {
         /// One entry a mailbox.
         mailboxes: Vec<Status>,
+    },
+    /// To `status-link`.
+    StatusLink {
+        /// The link, for one look.
+        link: String,
+        /// When it shows nothing any more.
+        #[cfg_attr(test, schemars(with = "crate::schema::Time"))]
+        expires_at: Timestamp,
     },
     /// To `check`.
     Steps {
@@ -97,40 +106,73 @@ pub(crate) struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<crate::schema::Messages>"))]
     pub(crate) failed_queue: Option<Depth>,
+    /// When the server last accepted a message, as far as batches that ended have said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::Time>"))]
+    pub(crate) last_accepted_at: Option<Timestamp>,
+    /// The last notification that went to the failed queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_failure: Option<LastFailure>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) faults: Vec<String>,
+}
+
+/// Why a notification went to the failed queue.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct LastFailure {
+    #[cfg_attr(test, schemars(with = "crate::schema::Time"))]
+    pub(crate) at: Timestamp,
+    #[cfg_attr(test, schemars(with = "crate::schema::ClassName"))]
+    pub(crate) class: Class,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) remedy: Option<String>,
+}
+
+impl LastFailure {
+    /// The failure, with its remedy where the mailbox's settings are known.
+    pub(crate) fn of(failure: pace::LastFailure, settings: Option<&Settings>) -> Self {
+        let pace::LastFailure { at, class } = failure;
+        Self {
+            at,
+            class,
+            remedy: settings.map(|settings| class.remedy(&settings.concerning())),
+        }
+    }
 }
 
 /// The state of a mailbox, with its remedy.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Condition {
-    state: &'static str,
-    paused: bool,
-    sends: bool,
+    pub(crate) state: &'static str,
+    pub(crate) paused: bool,
+    pub(crate) sends: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<crate::schema::ClassName>"))]
-    class: Option<Class>,
+    pub(crate) class: Option<Class>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    pub(crate) reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<crate::schema::Time>"))]
-    since: Option<Timestamp>,
+    pub(crate) since: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    remedy: Option<String>,
-    account: Option<String>,
+    pub(crate) remedy: Option<String>,
+    pub(crate) account: Option<String>,
     #[cfg_attr(test, schemars(with = "Option<crate::schema::Time>"))]
-    refreshed_at: Option<Timestamp>,
+    pub(crate) connected_at: Option<Timestamp>,
     #[cfg_attr(test, schemars(with = "Option<crate::schema::Time>"))]
-    token_expires_at: Option<Timestamp>,
-    token_bytes: Option<u64>,
-    token_minutes_left: Option<i64>,
-    days_since_refresh: Option<i64>,
-    client_secret_days_left: Option<i64>,
+    pub(crate) refreshed_at: Option<Timestamp>,
     #[cfg_attr(test, schemars(with = "Option<crate::schema::Time>"))]
-    probed_at: Option<Timestamp>,
+    pub(crate) token_expires_at: Option<Timestamp>,
+    pub(crate) token_bytes: Option<u64>,
+    pub(crate) token_minutes_left: Option<i64>,
+    pub(crate) days_since_refresh: Option<i64>,
+    pub(crate) client_secret_days_left: Option<i64>,
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::Time>"))]
+    pub(crate) probed_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Condition {
@@ -148,6 +190,7 @@ impl Condition {
             since: stop.map(|stop| stop.since),
             remedy: stop.map(|stop| stop.class.remedy(&settings.concerning())),
             account: state.account.as_ref().map(|account| account.name.clone()),
+            connected_at: state.connected_at,
             refreshed_at: state.refreshed_at,
             token_expires_at: state.expires_at,
             token_bytes: state.token_bytes,

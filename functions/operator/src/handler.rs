@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use common::aws::{
     ConsentTable, Functions, InvokeError, Ledger, Mappings, Objects, Paces, Parameters, QueueError,
-    Queues, Secrets, SettingsError, States, Valve,
+    Queues, Secrets, SettingsError, SnapshotTable, States, Valve,
 };
 use common::class::Class;
 use common::clock::{Clock, SystemClock};
@@ -15,9 +15,10 @@ use common::ledger::{Key, LedgerError, LedgerStore, Resend};
 use common::mailbox::{MailboxId, MailboxStates, Pause, Settings, StateUnavailable};
 use common::naming::StackName;
 use common::oauth::admin_consent_url;
-use common::pace::{self, Keeper, Lease};
+use common::pace::{self, Keeper, Lease, PaceStore};
 use common::route::Route;
 use common::secret::AccessToken;
+use common::snapshot::{self, Portrait, Snapshot, SnapshotsUnavailable};
 use common::telemetry::chain;
 use common::vault::{Vault, VaultError};
 use futures_util::StreamExt;
@@ -26,7 +27,7 @@ use jiff::Timestamp;
 use rustls::ClientConfig;
 use serde_json::json;
 
-use crate::answer::{Answer, Condition, Status};
+use crate::answer::{Answer, Condition, LastFailure, Status};
 use crate::check::{Check, Stopped};
 use crate::queues::MailboxQueues;
 use crate::redrive::{FailedDesk, Mode};
@@ -53,6 +54,7 @@ pub(crate) struct Operator {
     pub(crate) paces: Paces,
     pub(crate) ledger: Ledger,
     pub(crate) consents: ConsentTable,
+    pub(crate) snapshots: SnapshotTable,
     pub(crate) vault: Vault<Secrets>,
     pub(crate) queues: Queues,
     pub(crate) objects: Objects,
@@ -84,6 +86,9 @@ pub(crate) enum CommandError {
     /// The ticket could not be recorded.
     #[error(transparent)]
     Consents(#[from] ConsentsUnavailable),
+    /// The snapshot could not be kept.
+    #[error(transparent)]
+    Snapshots(#[from] SnapshotsUnavailable),
     /// The queue cannot be reached.
     #[error(transparent)]
     Queue(#[from] QueueError),
@@ -130,12 +135,10 @@ impl Operator {
                 })
             }
             Request::Status { mailbox: None } => {
-                let all = stream::iter(self.parameters.mailboxes().await?);
-                let statuses = all.map(|mailbox| self.status(mailbox)).buffered(AT_ONCE);
-                Ok(Answer::Mailboxes {
-                    mailboxes: statuses.collect().await,
-                })
+                let mailboxes = self.statuses().await?;
+                Ok(Answer::Mailboxes { mailboxes })
             }
+            Request::StatusLink {} => self.status_link().await,
             Request::Check { mailbox } => {
                 let settings = self.settings(&mailbox).await?;
                 let mut check = Check::new(&settings);
@@ -239,6 +242,25 @@ impl Operator {
         })
     }
 
+    /// How all mailboxes do.
+    async fn statuses(&self) -> Result<Vec<Status>, CommandError> {
+        let all = stream::iter(self.parameters.mailboxes().await?);
+        let statuses = all.map(|mailbox| self.status(mailbox)).buffered(AT_ONCE);
+        Ok(statuses.collect().await)
+    }
+
+    /// Takes a snapshot of all mailboxes, and makes the link that shows it.
+    async fn status_link(&self) -> Result<Answer, CommandError> {
+        let statuses = self.statuses().await?.into_iter().map(Portrait::from);
+        let snapshot = Snapshot::new(statuses, SystemClock.now());
+        let link = snapshot::status_link(&self.snapshots, &SystemClock, &self.public_url, snapshot);
+        let link = link.await?;
+        Ok(Answer::StatusLink {
+            link: link.expose().to_owned(),
+            expires_at: link.expires_at,
+        })
+    }
+
     /// How a mailbox does. What cannot be found out is named among the faults, and the rest is shown.
     async fn status(&self, mailbox: MailboxId) -> Status {
         let mut faults = Vec::new();
@@ -259,6 +281,13 @@ impl Operator {
             .await
             .map_err(|fault| faults.push(fault))
             .ok();
+        let lately = self
+            .paces
+            .read(&mailbox)
+            .await
+            .map_err(|error| faults.push(chain(&error)))
+            .map(|pace| pace.lately())
+            .unwrap_or_default();
         let queue = self.queues.depth(&self.stack.queue(&mailbox)).await;
         let failed_queue = self.queues.depth(&self.stack.failed_queue(&mailbox)).await;
         let mut depth =
@@ -267,6 +296,10 @@ impl Operator {
             valve,
             queue: depth(queue),
             failed_queue: depth(failed_queue),
+            last_accepted_at: lately.accepted_at,
+            last_failure: lately
+                .failure
+                .map(|failure| LastFailure::of(failure, settings.as_ref())),
             address: settings
                 .as_ref()
                 .map(|settings| settings.address.as_str().to_owned()),

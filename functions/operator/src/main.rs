@@ -3,6 +3,7 @@
 mod answer;
 mod check;
 mod handler;
+mod portrait;
 mod queues;
 mod redrive;
 mod render;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 use common::aws::{
     self, ConsentTable, Functions, Ledger, Mappings, Objects, Paces, Parameters, Queues, Secrets,
-    States,
+    SnapshotTable, States,
 };
 use common::config::{BUCKET, LOG_LEVEL, PUBLIC_URL, Reader, process_environment};
 use common::consent::PublicUrl;
@@ -52,6 +53,7 @@ async fn main() -> Result<(), Error> {
         states: States::new(&config, environment.table.clone()),
         paces: Paces::new(&config, environment.table.clone()),
         ledger: Ledger::new(&config, environment.table.clone()),
+        snapshots: SnapshotTable::new(&config, environment.table.clone()),
         consents: ConsentTable::new(&config, environment.table),
         vault: Vault::new(Secrets::new(&config), stack.clone()),
         queues: Queues::new(&config),

@@ -23,6 +23,8 @@ pub(crate) enum Request {
         #[serde(default)]
         mailbox: Option<String>,
     },
+    /// A link to a page with all mailboxes, for one look.
+    StatusLink {},
     /// The way to the server, step by step, without a message.
     Check {
         /// The mailbox.

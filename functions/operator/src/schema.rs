@@ -14,7 +14,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use crate::answer::failed::{Dropped, End, Failed, Listed, Named, Redriven, Why};
-use crate::answer::{Answer, Condition, Status, Step};
+use crate::answer::{Answer, Condition, LastFailure, Status, Step};
 use crate::render::Rendered;
 use crate::request::Request;
 use crate::trace::Trace;
@@ -165,6 +165,12 @@ fn status(connection: Connection) -> Status {
         valve: Some("Disabled".to_owned()),
         queue: None,
         failed_queue: None,
+        last_accepted_at: Some(now),
+        last_failure: Some(LastFailure {
+            at: now,
+            class: Class::Expired,
+            remedy: Some("Send it again.".to_owned()),
+        }),
         faults: vec!["the queue cannot be reached".to_owned()],
     }
 }
@@ -279,6 +285,10 @@ fn answers() -> Vec<Value> {
             expires_at: now,
             sign_in_as: "billing@contoso.com".to_owned(),
         },
+        Answer::StatusLink {
+            link: "https://example.com/status?ticket=x".to_owned(),
+            expires_at: now,
+        },
         Answer::Mailboxes { mailboxes },
         Answer::Steps {
             ok: false,
@@ -344,6 +354,7 @@ fn requests_and_their_schema_agree() {
     let requests = [
         json!({ "command": "status" }),
         json!({ "command": "status", "mailbox": "billing" }),
+        json!({ "command": "status-link" }),
         json!({ "command": "connect", "mailbox": "billing", "admin": true }),
         json!({ "command": "refresh", "mailbox": "billing" }),
         json!({ "command": "disconnect", "mailbox": "billing" }),
@@ -353,6 +364,7 @@ fn requests_and_their_schema_agree() {
         json!({ "command": "redrive", "mailbox": "billing", "class": "expired", "resend": true }),
         json!({ "command": "drop", "mailbox": "billing", "ids": ["a"], "older_than": "2 days" }),
         json!({ "command": "drop", "mailbox": "billing", "id": "a" }),
+        json!({ "command": "status-link", "mailbox": "billing" }),
         json!({ "command": "check" }),
         json!({ "command": "chck", "mailbox": "billing" }),
         json!({ "command": "pause", "mailbx": "billing" }),
@@ -362,6 +374,6 @@ fn requests_and_their_schema_agree() {
     for (number, request) in requests.into_iter().enumerate() {
         let is_taken = serde_json::from_value::<Request>(request.clone()).is_ok();
         assert_eq!(schema.is_valid(&request), is_taken, "{request}");
-        assert_eq!(is_taken, number < 10, "{request}");
+        assert_eq!(is_taken, number < 11, "{request}");
     }
 }

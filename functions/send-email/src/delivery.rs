@@ -24,7 +24,7 @@ use common::ledger::{self, Claim, Key, LedgerError, LedgerStore, Reason, Record,
 use common::mailbox::{Connection, MailboxState, MailboxStates, Settings, StateUnavailable};
 use common::metrics::{Measurement, Meter, Metric};
 use common::notification::{Notification, NotificationId};
-use common::pace::PaceUnavailable;
+use common::pace::{Lately, PaceUnavailable};
 use common::telemetry::chain;
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -71,6 +71,8 @@ pub(crate) struct Desk<'a, P> {
     measured: Mutex<Measurement>,
     /// What others are still to be told of.
     told: Mutex<Vec<Event>>,
+    /// What became of the batch's notifications.
+    lately: Mutex<Lately>,
     /// Whether there is no way to the server for now, so that nothing else of the batch need try it.
     is_cut_off: AtomicBool,
 }
@@ -122,6 +124,7 @@ impl<'a, P: Ports> Desk<'a, P> {
             has_trial: AtomicBool::new(false),
             measured: Mutex::new(measured),
             told: Mutex::default(),
+            lately: Mutex::default(),
             is_cut_off: AtomicBool::new(false),
         }
     }
@@ -135,6 +138,11 @@ impl<'a, P: Ports> Desk<'a, P> {
     /// Adds a time to what is measured of the batch.
     fn measure_time(&self, metric: Metric, time: Duration) {
         self.measure(metric, i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+    }
+
+    /// Notes what became of a notification.
+    fn note(&self, end: impl FnOnce(&mut Lately)) {
+        end(&mut self.lately.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Hands over what was measured of the batch.

@@ -10,8 +10,8 @@ use common::class::Class;
 use common::clock::Clock;
 use common::grant::{Grant, IssuedTokens, TokenSet};
 use common::mailbox::{
-    Activate, Connection, MailboxId, MailboxState, MailboxStates, Pause, Refreshed, Renewal,
-    Settings, StateUnavailable,
+    Activate, Connection, Consented, MailboxId, MailboxState, MailboxStates, Pause, Refreshed,
+    Renewal, Settings, StateUnavailable,
 };
 use common::oauth::TokenFailure;
 use common::route::Obstacle;
@@ -238,9 +238,9 @@ impl<S: SecretStore, M: MailboxStates, P: Provider, C: Clock> Visitor<S, M, P, C
             self.states.pause(mailbox, Pause::Paused, now).await?;
         }
         let unproven = Connection::unproven(self.clock.now());
-        let known = (&grant.grant_id, &grant.account);
+        let known = Consented::from(grant);
         self.states
-            .adopt(mailbox, state.grant_id.as_ref(), known, &unproven)
+            .adopt(mailbox, state.grant_id.as_ref(), &known, &unproven)
             .await?;
         Ok(self.states.state(mailbox).await?)
     }

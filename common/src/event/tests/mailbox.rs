@@ -8,7 +8,7 @@ use crate::clock::{Clock, FixedClock};
 use crate::event::Look;
 use crate::fakes::{MemoryEvents, MemoryStates};
 use crate::grant::{Account, GrantId};
-use crate::mailbox::{Connection, MailboxState, MailboxStates, Settings};
+use crate::mailbox::{Connection, Consented, MailboxState, MailboxStates, Settings};
 
 struct World {
     settings: Settings,
@@ -38,7 +38,12 @@ impl World {
         };
         let grant = GrantId::stored(grant.to_owned());
         let mailbox = &self.settings.mailbox;
-        let connected = self.states.connect(mailbox, &grant, &account, &connection);
+        let consented = Consented {
+            grant: &grant,
+            account: &account,
+            at: self.clock.now(),
+        };
+        let connected = self.states.connect(mailbox, &consented, &connection);
         connected.await.unwrap();
     }
 

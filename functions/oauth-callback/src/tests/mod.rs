@@ -6,6 +6,7 @@ mod hostile;
 mod person;
 mod refusing;
 mod secrecy;
+mod status;
 mod stopping;
 mod world;
 

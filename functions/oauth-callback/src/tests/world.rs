@@ -11,7 +11,9 @@ use common::client_secret::ClientSecret;
 use common::clock::{Clock, FixedClock};
 use common::consent::{Consents, PublicUrl, Purpose, Verifier, connect_link};
 use common::event::EventBus;
-use common::fakes::{MemoryConsents, MemoryEvents, MemoryMeter, MemorySecrets, MemoryStates};
+use common::fakes::{
+    MemoryConsents, MemoryEvents, MemoryMeter, MemorySecrets, MemorySnapshots, MemoryStates,
+};
 use common::grant::{IdToken, IssuedTokens, RefreshToken};
 use common::mailbox::{MailboxId, MailboxState, MailboxStates, Settings};
 use common::metrics::Meter;
@@ -20,6 +22,7 @@ use common::oauth::discovery::{DiscoveryError, Issuer};
 use common::oauth::{HttpError, Refusal, TokenFailure};
 use common::route::Obstacle;
 use common::secret::AccessToken;
+use common::snapshot::Snapshots;
 use common::vault::{SecretStore, Vault};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
@@ -36,6 +39,7 @@ pub(super) struct World {
     pub(super) base: PublicUrl,
     pub(super) clock: FixedClock,
     pub(super) consents: MemoryConsents,
+    pub(super) snapshots: MemorySnapshots,
     pub(super) states: MemoryStates,
     pub(super) secrets: MemorySecrets,
     vault: Vault<MemorySecrets>,
@@ -63,6 +67,7 @@ impl World {
             base: PublicUrl::parse("https://mail.contoso.com").unwrap(),
             clock: FixedClock::at(Timestamp::from_second(1_800_000_000).unwrap()),
             consents: MemoryConsents::default(),
+            snapshots: MemorySnapshots::default(),
             states: MemoryStates::default(),
             vault: Vault::new(secrets.clone(), stack.clone()),
             stack,
@@ -140,6 +145,10 @@ impl Ports for World {
 
     fn consents(&self) -> &impl Consents {
         &self.consents
+    }
+
+    fn snapshots(&self) -> &impl Snapshots {
+        &self.snapshots
     }
 
     fn states(&self) -> &impl MailboxStates {

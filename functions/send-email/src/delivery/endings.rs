@@ -12,6 +12,7 @@ use common::mailbox::{Connection, MailboxState, MailboxStates};
 use common::message;
 use common::metrics::{Meter, Metric};
 use common::notification::{Notification, NotificationId, OnUnknown};
+use common::pace::LastFailure;
 use lettre::Address;
 
 use super::parts::Met;
@@ -218,6 +219,12 @@ impl<P: Ports> Desk<'_, P> {
             record,
         };
         self.tell_handed_over(subject, reason, remedy);
+        self.note(|lately| {
+            lately.failed(LastFailure {
+                at: self.now(),
+                class: reason.class,
+            });
+        });
         let failure = self.measured.lock().map(|measured| measured.alike());
         if let Ok(failure) = failure {
             let failure = failure.with(Metric::Failed, 1).of_class(reason.class);

@@ -1,12 +1,13 @@
 //! When a message may be begun: the mailbox's pace, its connections, its trials.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::chance::Chance;
 use common::ledger::{Key, Record};
 use common::mailbox::{Connection, MailboxState, MailboxStates, Trial};
-use common::pace::{Keeper, Lease, PaceStore, Permit, Purpose};
+use common::pace::{Keeper, Lately, Lease, PaceStore, Permit, Purpose};
 use common::telemetry::chain;
 use jiff::{SignedDuration, Timestamp};
 
@@ -76,10 +77,11 @@ impl<P: Ports> Desk<'_, P> {
         Ok(is_granted)
     }
 
-    /// Gives back what the invocation has leased, once its connection is closed.
+    /// Gives back what the invocation has leased, once its connection is closed, and notes what became of its mail.
     pub(crate) async fn leave(&self) {
-        if self.has_lease.load(Ordering::Relaxed) {
-            self.keeper().release().await;
+        let lately = *self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.has_lease.load(Ordering::Relaxed) || lately != Lately::default() {
+            self.keeper().leave(&lately).await;
         }
     }
 

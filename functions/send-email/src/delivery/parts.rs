@@ -190,6 +190,7 @@ impl<P: Ports> Desk<'_, P> {
                 "the message was accepted"
             );
             self.measure(Metric::Accepted, 1);
+            self.note(|lately| lately.accepted(self.now()));
             self.measure_wait(claimed.copy, &claimed.notification);
             met.accepted = Some(reply);
             met.proof = Some(turn);

@@ -294,3 +294,35 @@ async fn a_mailbox_paused_while_a_message_waits_for_its_turn_sends_nothing() {
     assert!(matches!(world.deliver(&copy).await, Fate::PutBack(_)));
     assert_eq!(world.begun().len(), 1);
 }
+
+#[tokio::test]
+async fn what_became_of_the_mail_is_noted_with_the_return_of_the_connection_and_costs_an_accepted_one_no_write()
+ {
+    let world = World::new();
+    let before = world.paces.calls.made().len();
+    world.deliver(&world.copy("1", BODY)).await;
+    let writes = world.paces.calls.made();
+    let writes = writes[before..]
+        .iter()
+        .filter(|call| call.starts_with("write pace"));
+    // A connection leased, a permit taken, the connection given back.
+    assert_eq!(writes.count(), 3);
+    let mailbox = &world.settings.mailbox;
+    let lately = world.paces.seen(mailbox).lately();
+    assert_eq!(
+        (lately.accepted_at, lately.failure),
+        (Some(world.clock.now()), None)
+    );
+
+    world.clock.advance(SignedDuration::from_mins(1));
+    world.deliver(&world.copy("2", "no notification")).await;
+    let failure = world.paces.seen(mailbox).lately().failure.unwrap();
+    assert_eq!(
+        (failure.at, failure.class),
+        (world.clock.now(), Class::InvalidMessage)
+    );
+    assert_eq!(
+        world.paces.seen(mailbox).lately().accepted_at,
+        lately.accepted_at
+    );
+}

@@ -3,7 +3,9 @@
 use common::clock::{Clock, FixedClock};
 use common::fakes::{Calls, MemorySecrets, MemoryStates};
 use common::grant::{Account, Grant, GrantId, TokenSet};
-use common::mailbox::{Connection, MailboxId, MailboxState, MailboxStates, Refreshed, Settings};
+use common::mailbox::{
+    Connection, Consented, MailboxId, MailboxState, MailboxStates, Refreshed, Settings,
+};
 use common::naming::StackName;
 use common::vault::{Current, Vault, VaultError};
 use jiff::SignedDuration;
@@ -86,7 +88,7 @@ impl World {
         let unproven = Connection::unproven(self.clock.now());
         let states = &self.states;
         states
-            .connect(mailbox, &grant.grant_id, &grant.account, &unproven)
+            .connect(mailbox, &Consented::from(&grant), &unproven)
             .await
             .unwrap();
         states
