@@ -4,6 +4,7 @@
 pub(crate) mod connecting;
 pub(crate) mod pages;
 pub(crate) mod refusing;
+pub(crate) mod status;
 
 use std::path::PathBuf;
 

@@ -136,6 +136,7 @@ fn main() -> Result<()> {
             browser::connecting::a_mail_server_that_refuses_keeps_the_consent_and_names_the_remedy,
             browser::refusing::each_refusal_has_a_page_of_its_own_and_stores_nothing,
             browser::refusing::an_answer_that_is_not_good_has_a_page_of_its_own,
+            browser::status::an_operator_sees_all_mailboxes_once_after_a_scanner_opened_the_link,
             browser::pages::every_notice_can_be_read_by_everybody,
             browser::pages::every_answer_has_strict_headers,
         ]

@@ -8,10 +8,11 @@ use tests::contoso::Contoso;
 use super::Visitor;
 
 /// Addresses that are wrong in one way each, and what the page says.
-const WRONG: [(&str, &str); 5] = [
+const WRONG: [(&str, &str); 6] = [
     ("/nothing/here", "There is no such page"),
     ("/oauth/start", "A link is needed"),
     ("/oauth/start?ticket=cut-short", "This link is not valid"),
+    ("/status", "This link shows nothing any more"),
     ("/oauth/result", "There is nothing to show here"),
     (
         "/oauth/callback?admin_consent=True&tenant=contoso.com",
@@ -41,11 +42,12 @@ pub(crate) async fn every_answer_has_strict_headers(contoso: &Contoso) -> Result
         ),
         (Method::PUT, format!("{base}/oauth/start"), 405),
         (Method::DELETE, format!("{base}/oauth/callback"), 405),
+        (Method::PUT, format!("{base}/status"), 405),
         (Method::POST, format!("{base}/oauth/result"), 405),
         (Method::GET, format!("{base}/favicon.ico"), 404),
         (Method::POST, format!("{base}/"), 404),
     ];
-    let statuses = [404, 400, 404, 404, 200];
+    let statuses = [404, 400, 404, 410, 404, 200];
     requests.extend(
         WRONG
             .iter()
