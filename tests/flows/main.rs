@@ -11,6 +11,7 @@ mod accounts;
 mod browser;
 mod consent;
 mod elsewhere;
+mod heard;
 mod households;
 mod letters;
 mod measured;

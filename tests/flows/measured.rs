@@ -9,7 +9,7 @@ use tests::contoso::Contoso;
 /// Reads the functions' logs for lines of metrics, and compares each with the table.
 pub(crate) async fn as_documented(contoso: &Contoso) -> Result<()> {
     let mut measured = 0;
-    for function in ["token-refresh", "send-email"] {
+    for function in ["oauth-callback", "token-refresh", "send-email"] {
         let lines = contoso.stack.logs(function).await?;
         for line in lines.iter().filter(|line| line.contains("\"_aws\"")) {
             let line: Value = serde_json::from_str(line)?;

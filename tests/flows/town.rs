@@ -15,7 +15,7 @@ use tests::stack::Progress;
 use tokio::sync::OnceCell;
 
 use crate::households::{self, Servers};
-use crate::{measured, nowhere, secrecy};
+use crate::{heard, measured, nowhere, secrecy};
 
 /// The mailboxes besides the template's own: each flow that changes one has one to itself.
 pub(crate) const MAILBOXES: [&str; 39] = [
@@ -110,10 +110,11 @@ impl Town {
         let Some(Running { contoso, .. }) = self.0.into_inner() else {
             return Ok(());
         };
+        let heard = heard::as_documented(&contoso).await;
         let kept = secrecy::no_secret_is_shown(&contoso).await;
         let measured = measured::as_documented(&contoso).await;
         contoso.stop().await?;
-        kept.and(measured)
+        heard.and(kept).and(measured)
     }
 }
 
@@ -125,6 +126,7 @@ async fn start() -> Result<Running> {
         ..Setup::default()
     };
     let mut contoso = Contoso::start(setup, Progress::detect()).await?;
+    heard::listen(&contoso).await?;
     let tenant = Tenant::new("contoso.com");
     let readme = readme_block()?;
     let elsewhere = elsewhere(&contoso).await;
@@ -204,6 +206,9 @@ fn with_limit(block: &str, limit: Limit, microsoft: &Microsoft) -> String {
     let mut settings = Contoso::more_settings(microsoft);
     settings["messages_per_minute"] = limit.messages.into();
     settings["limit_window_seconds"] = limit.window.as_secs().into();
+    if limit_of(OUTAGE) == Some(limit) {
+        settings["event_addresses"] = "hashed".into();
+    }
     block.replace(
         "MoreSettings: !Ref MoreSettings",
         &format!("MoreSettings: '{settings}'"),
