@@ -6,6 +6,7 @@ pub(crate) mod chaos;
 pub(crate) mod consent_loss;
 pub(crate) mod pace;
 mod size;
+pub(crate) mod upgrade;
 mod work;
 
 use self::size::Size;

@@ -1,0 +1,60 @@
+//! The upgrade run: the stack is deployed again while notifications are on their way.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use tests::contoso::{ADDRESS, Contoso, MAILBOX, Setup};
+use tests::stack::Progress;
+
+use crate::connected;
+use crate::letters::{drained, letter, subjects};
+
+const LETTERS: usize = 50;
+/// So many have left when the upgrade begins; the others leave during it and after it.
+const BEFORE: usize = 10;
+/// The local AWS ends workers at once that AWS lets come to their end. Their connections are free for others when their
+/// time is over, five minutes later; then 30 notifications leave in a minute.
+const PATIENCE: Duration = Duration::from_secs(500);
+
+/// Functions and mapping are updated while some notifications are accepted, some in hand and some on the queue. Each is
+/// accepted once, and none has failed.
+pub(crate) async fn an_upgrade_loses_and_doubles_nothing_on_the_way(_town: &Contoso) -> Result<()> {
+    // An upgrade is of everything, so it has a stack to itself.
+    let mut contoso = Contoso::start(Setup::default(), Progress::detect()).await?;
+    let outcome = upgraded(&mut contoso).await;
+    contoso.stop().await?;
+    outcome
+}
+
+async fn upgraded(contoso: &mut Contoso) -> Result<()> {
+    connected(contoso, MAILBOX).await?;
+    // After which what such a worker had in hand returns.
+    let hidden = Duration::from_secs(2);
+    contoso.stack.hide_for(MAILBOX, hidden).await?;
+    let sent: BTreeSet<_> = (1..=LETTERS)
+        .map(|number| format!("on the way {number}"))
+        .collect();
+    for subject in &sent {
+        contoso
+            .enqueue(MAILBOX, &letter(subject).to_string())
+            .await?;
+    }
+    let inbox = contoso.microsoft.inbox();
+    let first = inbox.wait_until(|messages| messages.len() >= BEFORE, PATIENCE);
+    first.await.context("nothing leaves")?;
+
+    let is_upgraded = [("LogLevel".to_owned(), "DEBUG".to_owned())];
+    contoso.stack.update(is_upgraded, "").await?;
+    let left = subjects(contoso, ADDRESS).len();
+    ensure!(left < LETTERS, "all had left before the upgrade was over");
+
+    drained(contoso, MAILBOX, PATIENCE).await?;
+    let arrived = subjects(contoso, ADDRESS);
+    assert_eq!(arrived.len(), LETTERS, "each once");
+    assert_eq!(arrived.into_iter().collect::<BTreeSet<_>>(), sent);
+    let status = contoso.status(MAILBOX).await?;
+    assert_eq!(status["failed_queue"]["waiting"], json!(0), "{status:#}");
+    Ok(())
+}
