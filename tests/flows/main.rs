@@ -115,6 +115,7 @@ fn main() -> Result<()> {
             sending::a_dry_run_leaves_the_id_to_the_mail_that_leaves_when_it_is_told_to,
             objects::a_file_of_the_bucket_arrives_and_a_missing_one_is_named,
             objects::a_body_that_the_queue_does_not_take_arrives_from_the_bucket,
+            sending::a_notification_to_many_goes_out_in_parts_and_is_completed_by_a_redrive,
             redrive::what_was_set_aside_goes_back_by_id_by_class_and_all_of_it,
             redrive::a_redrive_that_is_cut_short_is_repeated,
             runs::chaos::nothing_is_lost_and_nothing_is_doubled,

@@ -264,6 +264,70 @@ pub(crate) async fn a_dry_run_leaves_the_id_to_the_mail_that_leaves_when_it_is_t
     Ok(())
 }
 
+/// 851 recipients, of whom 450 are of one domain and one has an address outside ASCII, get their mail in three parts that
+/// Exchange takes; the one whom it refuses gets it after a redrive, and nobody gets it twice.
+pub(crate) async fn a_notification_to_many_goes_out_in_parts_and_is_completed_by_a_redrive(
+    contoso: &Contoso,
+) -> Result<()> {
+    let mailbox = "numbered";
+    connected(contoso, mailbox).await?;
+    let subject = "to many";
+    let people = |domain: &'static str, count| {
+        (0..count).map(move |number| format!("reader-{number:03}@{domain}"))
+    };
+    let mut everybody: Vec<String> = people("fabrikam.com", 450)
+        .chain(people("example.com", 200))
+        .chain(people("example.org", 200))
+        .collect();
+    everybody.push("jürgen@example.net".to_owned());
+    let mut many = letter(subject);
+    many["to"] = json!(everybody);
+    many["smtputf8"] = json!(true);
+    let unknown = "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found";
+    let account = crate::town::address(mailbox);
+    let here = move |moment: &Moment| moment.account.as_deref() == Some(&account);
+    let exchange = contoso.microsoft.exchange();
+    exchange.inject(Fault::reply(Stage::Rcpt, unknown).when(here).once());
+    for _ in 0..2 {
+        contoso.enqueue(mailbox, &many.to_string()).await?;
+    }
+    let received = mails(contoso, subject, 3, SOON).await?;
+    let sizes: Vec<_> = received
+        .iter()
+        .map(|mail| mail.envelope.forward_paths.len())
+        .collect();
+    assert_eq!(sizes, [499, 301, 50]);
+    assert!(received.iter().all(|mail| mail.envelope.smtputf8));
+    drained(contoso, mailbox, A_LEASE).await?;
+
+    contoso
+        .wait_for_status(mailbox, SOON, |status| {
+            status["failed_queue"]["waiting"] == 1
+        })
+        .await?;
+    let redrive = json!({ "command": "redrive", "mailbox": mailbox, "class": "recipient_refused" });
+    contoso.operator(&redrive).await?;
+    let received = mails(contoso, subject, 4, SOON).await?;
+    assert_eq!(received[3].envelope.forward_paths, everybody[..1]);
+    assert_eq!(received[3].raw, received[0].raw, "it is the same message");
+    drained(contoso, mailbox, A_LEASE).await?;
+    let mut reached: Vec<_> = mails(contoso, subject, 4, SOON)
+        .await?
+        .into_iter()
+        .flat_map(|mail| mail.envelope.forward_paths)
+        .collect();
+    reached.sort();
+    everybody.sort();
+    assert_eq!(reached, everybody);
+    let trace = json!({ "command": "trace", "mailbox": mailbox, "id": "to-many" });
+    let traced = contoso.operator(&trace).await?;
+    assert_eq!(
+        (&traced["state"], &traced["attempts"]),
+        (&json!("accepted"), &json!(4))
+    );
+    Ok(())
+}
+
 /// What arrives while a mailbox is paused waits on its queue, and leaves when it is resumed.
 pub(crate) async fn a_paused_mailbox_keeps_its_mail_until_it_is_resumed(
     contoso: &Contoso,

@@ -18,7 +18,7 @@ use crate::households::{self, Servers};
 use crate::{heard, measured, nowhere, secrecy};
 
 /// The mailboxes besides the template's own: each flow that changes one has one to itself.
-pub(crate) const MAILBOXES: [&str; 39] = [
+pub(crate) const MAILBOXES: [&str; 40] = [
     "orders",
     "linked",
     "stranger",
@@ -43,6 +43,7 @@ pub(crate) const MAILBOXES: [&str; 39] = [
     "finance",
     "consulted",
     "later",
+    "numbered",
     BURST,
     OUTAGE,
     "raced",
