@@ -50,7 +50,7 @@ const MAX_HEADER_BYTES: usize = 256 * 1024;
 pub struct Message {
     /// The id by which its fate can be followed at Exchange.
     pub message_id: MessageId,
-    /// Who it is from and to on the wire; every recipient once. To many it goes out in [`parts`].
+    /// Who it is from and to on the wire; every recipient once. To many it goes out in [`parts()`].
     pub envelope: Envelope,
     /// The message itself, ending in CRLF, not dot-stuffed.
     pub bytes: Vec<u8>,
