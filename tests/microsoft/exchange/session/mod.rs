@@ -59,7 +59,7 @@ impl Drop for Open {
         let now = self.shared.world.clock.now();
         let mut account = None;
         self.shared.log.note(self.number, |connection| {
-            connection.closed_at = Some(now);
+            connection.closed_at.get_or_insert(now);
             account = connection.account.clone();
         });
         if let Some(account) = account {
@@ -192,6 +192,10 @@ impl Session {
     /// The mailbox has one connection fewer from the goodbye on, which a client may take for the end (RFC 5321 §4.1.1.10),
     /// and not only from when we have seen the client go.
     fn leave(&self) {
+        let now = self.shared.world.clock.now();
+        self.shared.log.note(self.number, |connection| {
+            connection.closed_at = Some(now);
+        });
         if let Some(account) = &self.account {
             lock(&self.shared.usage).closed(account, self.number);
         }
