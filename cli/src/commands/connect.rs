@@ -1,6 +1,8 @@
 //! `connect`: the link, a browser, the wait for the consent, and the checks after it.
 
-use jiff::Timestamp;
+use common::class::Class;
+use common::clock::{Clock, SystemClock};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::{mailboxes, request};
@@ -35,7 +37,7 @@ pub(super) async fn connect(
     let _ = webbrowser::open(&link.link);
 
     let waiting = Waiting::begin(screen, "waiting for the consent", flags.timeout);
-    while !is_connected_anew(&before, &status(stack, flags).await?) {
+    while !is_connected_anew(&before, &status(stack, flags).await?, SystemClock.now()) {
         if !waiting.goes_on().await {
             return Err(Trouble::TooLate(format!(
                 "nobody has connected mailbox {mailbox} yet; the link is good until {}",
@@ -53,12 +55,20 @@ async fn status(stack: &Stack, flags: &Connect) -> Result<Status, Trouble> {
     Ok(mailboxes.into_iter().next().unwrap_or_default())
 }
 
-/// Whether a consent came in between: it brings a token, and a state that no longer asks for a consent.
-fn is_connected_anew(before: &Status, now: &Status) -> bool {
+/// How long a consent takes at most to prove the way to the mail server, with the only connection that there is for checks.
+const PROOF: SignedDuration = SignedDuration::from_secs(30);
+
+/// Whether a consent came in between: it brings a token, and a state that no longer asks for a consent and is no longer
+/// being found out.
+fn is_connected_anew(before: &Status, now: &Status, time: Timestamp) -> bool {
+    let is_young = now
+        .since
+        .is_some_and(|since| time.duration_since(since) < PROOF);
+    let is_being_proven = now.class == Some(Class::Network) && is_young;
     let asks = ["awaiting_consent", "needs_consent"];
     let state = now.state.as_deref().unwrap_or_default();
     let token: fn(&Status) -> Option<Timestamp> = |status| status.token_expires_at;
-    !state.is_empty() && !asks.contains(&state) && token(now) != token(before)
+    !state.is_empty() && !asks.contains(&state) && !is_being_proven && token(now) != token(before)
 }
 
 fn tell(paper: &mut Paper, link: &Link) {
@@ -97,7 +107,8 @@ mod tests {
     fn a_consent_is_told_from_a_mailbox_that_was_connected_already() {
         let old = Some("2027-03-01T12:00:00Z");
         let new = Some("2027-03-01T13:00:00Z");
-        let connected = |before, now| is_connected_anew(&before, &now);
+        let time: Timestamp = "2027-03-01T12:00:00Z".parse().unwrap();
+        let connected = |before, now| is_connected_anew(&before, &now, time);
         assert!(!connected(
             mailbox("awaiting_consent", None),
             mailbox("awaiting_consent", None)
@@ -112,6 +123,13 @@ mod tests {
         ));
         assert!(!connected(mailbox("active", old), mailbox("active", old)));
         assert!(!connected(mailbox("active", old), Status::default()));
+        let unproven = |since: i64| Status {
+            class: Some(Class::Network),
+            since: Some(time - SignedDuration::from_secs(since)),
+            ..mailbox("blocked", new)
+        };
+        assert!(!connected(mailbox("active", old), unproven(29)));
+        assert!(connected(mailbox("active", old), unproven(30)));
     }
 
     #[test]
