@@ -218,6 +218,8 @@ fn settings(command: &mut Command, port: u16, directory: &Path) {
         .env("MINISTACK_REGION", REGION)
         .env("AUTH", "true")
         .env("LOG_LEVEL", "INFO")
+        // Each worker that waits has a thread of it, two a mailbox, and calls of others have to get through beside them.
+        .env("MINISTACK_WORKER_THREADS", "256")
         .env("TMPDIR", directory.join("tmp"))
         .env("S3_DATA_DIR", directory.join("s3"))
         .env("STATE_DIR", directory.join("state"))
