@@ -237,13 +237,11 @@ impl Clerk {
         let sprung = call
             .as_ref()
             .and_then(|call| self.weather.sprung(call, makes_it));
+        let request = Request::from_parts(parts, body.into());
         let (fate, mortal) = match sprung {
-            Some(Laid { ambush, killed }) => {
-                (ambush.fate(), (Arc::from(ambush.function), Some(killed)))
-            }
+            Some(laid) => return self.spring(laid, request).await,
             None => (self.weather.decide(call), (Arc::clone(&self.mortal), None)),
         };
-        let request = Request::from_parts(parts, body.into());
         match fate {
             Fate::Passes => self.pass(request).await,
             Fate::Lost => Ok(failure(&target)),
@@ -265,6 +263,23 @@ impl Clerk {
                 answer
             }
         }
+    }
+
+    /// Lets a call run into an ambush. Where its worker has given the call up meanwhile, and makes it anew over another
+    /// connection, the ambush is laid again.
+    async fn spring(&self, laid: Laid, request: Request) -> Result<Response, Unanswered> {
+        let is_after = laid.ambush.moment == Moment::After;
+        let answer = match is_after {
+            true => Some(self.pass(request).await),
+            false => None,
+        };
+        if self.worker(&laid.ambush.function).is_none() {
+            self.weather.sky().ambushes.push(laid);
+            return Err(Unanswered);
+        }
+        let Laid { ambush, killed } = laid;
+        self.kill((Arc::from(ambush.function), Some(killed))).await;
+        answer.unwrap_or(Err(Unanswered))
     }
 
     /// The worker of a function that makes the call, if it is one of that function.
@@ -352,13 +367,13 @@ mod tests {
             };
             weather
                 .sprung(&call, |_| true)
-                .map(|laid| laid.ambush.fate())
+                .map(|laid| laid.ambush.moment)
         };
         let waiting = weather.ambush(ambush());
         weather.calm();
         assert_eq!(fate("PutSecretValue", "access-token"), None);
         assert_eq!(fate("GetSecretValue", "grant"), None);
-        assert_eq!(fate("PutSecretValue", "grant"), Some(Fate::KilledAfter));
+        assert_eq!(fate("PutSecretValue", "grant"), Some(Moment::After));
         assert_eq!(fate("PutSecretValue", "grant"), None, "it is over");
         drop(waiting);
         drop(weather.ambush(ambush()));

@@ -3,7 +3,6 @@
 use tokio::sync::oneshot;
 
 use super::call::Call;
-use super::storm::Fate;
 
 /// Waits for one call, and kills the worker that makes it. It happens once.
 #[derive(Clone, Debug)]
@@ -39,13 +38,5 @@ impl Ambush {
     pub(super) fn awaits(&self, call: &Call) -> bool {
         let operation = call.target.rsplit('.').next();
         operation == Some(self.operation) && call.about == self.about
-    }
-
-    /// What becomes of the call.
-    pub(super) fn fate(&self) -> Fate {
-        match self.moment {
-            Moment::Before => Fate::KilledBefore,
-            Moment::After => Fate::KilledAfter,
-        }
     }
 }
