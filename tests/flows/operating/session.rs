@@ -74,6 +74,10 @@ fn alike(session: &str) -> Vec<String> {
 }
 
 fn word(word: &str) -> String {
+    // How much time is left is told in another unit where it is less.
+    if matches!(word, "s" | "min" | "h" | "d") {
+        return "(time)".to_owned();
+    }
     let name = word.rsplit("ticket=").next().unwrap_or(word);
     let name = name.split('@').next().unwrap_or(name);
     let name = name.trim_matches(['<', '>', ';']);
