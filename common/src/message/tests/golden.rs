@@ -1,6 +1,10 @@
 //! One message for each thing that a notification can ask for, compared with a file that was read aloud once.
 
+use jiff::Timestamp;
+
 use super::*;
+use crate::fakes::MemoryObjects;
+use crate::template::{self, TemplateCache};
 
 macro_rules! golden {
     ($name:ident, $fields:tt) => {
@@ -50,6 +54,41 @@ golden!(invitation, {
     "html": "<p>See you there.</p>",
     "attachments": [{"filename": "invite.ics", "content_type": "text/calendar; method=REQUEST", "content": "QkVHSU46VkNBTEVOREFSDQpFTkQ6VkNBTEVOREFSDQo="}],
 });
+
+#[tokio::test]
+async fn words_of_a_template() {
+    let bucket = MemoryObjects::default();
+    for (file, content) in [
+        ("invoice/3/subject.de.txt", "Rechnung {{ number }}\n"),
+        ("invoice/3/subject.txt", "Invoice {{ number }}\n"),
+        (
+            "invoice/3/html.html",
+            "<p>Guten Tag {{ name }},</p><ul>{% for row in rows %}<li>{{ row.what }}</li>{% endfor %}</ul>{% include 'partials/footer.html' %}",
+        ),
+        ("partials/footer.html", "<p>Contoso</p>"),
+    ] {
+        bucket.put(&format!("templates/{file}"), content);
+    }
+    let form = json!({
+        "to": "anna@example.com",
+        "template": {
+            "name": "invoice", "version": "3", "locale": "de-AT",
+            "data": {"number": 4711, "name": "Müller & <Söhne>", "rows": [{"what": "Papier"}, {"what": "Tinte"}]},
+        },
+    });
+    let form = Notification::parse(&form.to_string()).unwrap();
+    let unfilled = compose(&form, &policy(), &identity("n-1")).unwrap_err();
+    assert!(matches!(unfilled, ComposeError::Unbuilt(_)), "{unfilled}");
+    let (cache, now) = (TemplateCache::default(), Timestamp::UNIX_EPOCH);
+    let filled = template::fill(form, &cache, &bucket, 10_000, now)
+        .await
+        .unwrap();
+    let message = compose(&filled, &policy(), &identity("n-1")).unwrap();
+    golden(
+        &message,
+        include_str!("../../../tests/fixtures/words_of_a_template.eml"),
+    );
+}
 
 #[test]
 fn attachment_from_the_bucket() {
