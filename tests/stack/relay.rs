@@ -239,7 +239,11 @@ impl Clerk {
             .and_then(|call| self.weather.sprung(call, makes_it));
         let request = Request::from_parts(parts, body.into());
         let (fate, mortal) = match sprung {
-            Some(laid) => return self.spring(laid, request).await,
+            // Whoever gives the call up ends what serves it; the ambush goes on.
+            Some(laid) => {
+                let sprung = tokio::spawn(self.spring(laid, request));
+                return sprung.await.unwrap_or(Err(Unanswered));
+            }
             None => (self.weather.decide(call), (Arc::clone(&self.mortal), None)),
         };
         match fate {
@@ -267,7 +271,7 @@ impl Clerk {
 
     /// Lets a call run into an ambush. Where its worker has given the call up meanwhile, and makes it anew over another
     /// connection, the ambush is laid again.
-    async fn spring(&self, laid: Laid, request: Request) -> Result<Response, Unanswered> {
+    async fn spring(self, laid: Laid, request: Request) -> Result<Response, Unanswered> {
         let is_after = laid.ambush.moment == Moment::After;
         let answer = match is_after {
             true => Some(self.pass(request).await),
