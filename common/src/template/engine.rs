@@ -83,7 +83,7 @@ fn environment(files: Files, wanted: Arc<Mutex<Option<String>>>) -> Environment<
     environment
 }
 
-/// What is wrong, in words that quote the template and never the data.
+/// What is wrong, in words that quote the template, and of the data at most a name by which a file is included.
 fn problem(error: &Error, part: &str, limit: usize) -> String {
     let innermost = innermost(error);
     let place = format!("{}{}", Prefix::Templates, innermost.name().unwrap_or(part));
