@@ -83,9 +83,6 @@ struct Sky {
     damage: Damage,
 }
 
-/// The function whose worker is to be killed, and who waits to hear of it.
-type Mortal = (Arc<str>, Option<oneshot::Sender<()>>);
-
 /// What serves one connection.
 #[derive(Clone)]
 struct Clerk {
@@ -238,15 +235,12 @@ impl Clerk {
             .as_ref()
             .and_then(|call| self.weather.sprung(call, makes_it));
         let request = Request::from_parts(parts, body.into());
-        let (fate, mortal) = match sprung {
+        if let Some(laid) = sprung {
             // Whoever gives the call up ends what serves it; the ambush goes on.
-            Some(laid) => {
-                let sprung = tokio::spawn(self.spring(laid, request));
-                return sprung.await.unwrap_or(Err(Unanswered));
-            }
-            None => (self.weather.decide(call), (Arc::clone(&self.mortal), None)),
-        };
-        match fate {
+            let sprung = tokio::spawn(self.spring(laid, request));
+            return sprung.await.unwrap_or(Err(Unanswered));
+        }
+        match self.weather.decide(call) {
             Fate::Passes => self.pass(request).await,
             Fate::Lost => Ok(failure(&target)),
             Fate::Throttled => Ok(throttling(&target)),
@@ -257,33 +251,36 @@ impl Clerk {
                 tokio::time::sleep(delay).await;
                 answer
             }
-            Fate::KilledBefore => match self.kill(mortal).await {
+            Fate::KilledBefore => match self.kill().await {
                 true => Err(Unanswered),
                 false => self.pass(request).await,
             },
             Fate::KilledAfter => {
                 let answer = self.pass(request).await;
-                self.kill(mortal).await;
+                self.kill().await;
                 answer
             }
         }
     }
 
-    /// Lets a call run into an ambush. Where its worker has given the call up meanwhile, and makes it anew over another
-    /// connection, the ambush is laid again.
+    /// Lets a call run into an ambush. Where its worker is not found, or ended by itself, the ambush is laid again: one
+    /// that has given the call up meanwhile makes it anew over another connection.
     async fn spring(self, laid: Laid, request: Request) -> Result<Response, Unanswered> {
-        let is_after = laid.ambush.moment == Moment::After;
-        let answer = match is_after {
-            true => Some(self.pass(request).await),
-            false => None,
+        let answer = match laid.ambush.moment {
+            Moment::Before => Err(Unanswered),
+            Moment::After => self.pass(request).await,
         };
-        if self.worker(&laid.ambush.function).is_none() {
+        let is_killed = match self.worker(&laid.ambush.function) {
+            Some(worker) => worker.kill().await.is_ok(),
+            None => false,
+        };
+        if !is_killed {
             self.weather.sky().ambushes.push(laid);
             return Err(Unanswered);
         }
-        let Laid { ambush, killed } = laid;
-        self.kill((Arc::from(ambush.function), Some(killed))).await;
-        answer.unwrap_or(Err(Unanswered))
+        // Who laid the ambush may have given it up meanwhile.
+        let _ = laid.killed.send(());
+        answer
     }
 
     /// The worker of a function that makes the call, if it is one of that function.
@@ -303,21 +300,16 @@ impl Clerk {
         answer.map_err(|_| Unanswered)
     }
 
-    /// Kills the worker that made the call; answers whether it was one of the mortal function, and still alive. Whoever
-    /// waits for that hears of it.
-    async fn kill(&self, (function, killed): Mortal) -> bool {
-        let Some(worker) = self.worker(&function) else {
+    /// Kills the worker that made the call; answers whether it was one of the mortal function, and still alive.
+    async fn kill(&self) -> bool {
+        let Some(worker) = self.worker(&self.mortal) else {
             return false;
         };
         let weather = self.weather.clone();
         // With the worker its connection ends, and with that what serves it: this must not end in the middle.
         let killing = tokio::spawn(async move {
             let is_killed = worker.kill().await.is_ok();
-            match killed.filter(|_| is_killed) {
-                // Who laid the ambush may have given it up meanwhile.
-                Some(killed) => drop(killed.send(())),
-                None => weather.sky().damage.killed += u64::from(is_killed),
-            }
+            weather.sky().damage.killed += u64::from(is_killed);
             is_killed
         });
         killing.await.unwrap_or_default()
@@ -418,6 +410,29 @@ mod tests {
             Some(9)
         );
         killed.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_ambush_whose_worker_has_gone_is_laid_again() {
+        // A second provider in one process is the first one.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let clerk = Clerk {
+            weather: Weather::default(),
+            passage: Passage::to("http://127.0.0.1:9".to_owned()).unwrap(),
+            mortal: Arc::from("pillarbox-send-email"),
+            peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 9)),
+        };
+        let weather = clerk.weather.clone();
+        let mut hears = weather.ambush(Ambush {
+            function: "pillarbox-token-refresh".to_owned(),
+            operation: "PutSecretValue",
+            about: "pillarbox/mailboxes/billing/grant".to_owned(),
+            moment: Moment::Before,
+        });
+        let laid = weather.sky().ambushes.pop().unwrap();
+        clerk.spring(laid, Request::default()).await.unwrap_err();
+        assert_eq!(weather.sky().ambushes.len(), 1);
+        hears.try_recv().expect_err("nobody was killed");
     }
 
     /// What a caller and the service see of a call whose fate is `fate`: the status of the answer, if there is one, and
