@@ -13,6 +13,7 @@ mod paces;
 mod secrets;
 mod snapshots;
 mod states;
+mod steps;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -28,6 +29,7 @@ pub use self::paces::MemoryPaces;
 pub use self::secrets::MemorySecrets;
 pub use self::snapshots::MemorySnapshots;
 pub use self::states::MemoryStates;
+pub use self::steps::MemorySteps;
 
 /// What a fake was asked, in order, and the call at which it breaks.
 #[derive(Debug, Clone, Default)]

@@ -31,6 +31,7 @@ pub mod retry;
 pub mod route;
 pub mod secret;
 pub mod snapshot;
+pub mod steps;
 pub mod submission;
 pub mod telemetry;
 pub mod template;

@@ -15,6 +15,7 @@ mod rota;
 mod secrets;
 mod snapshots;
 mod states;
+mod steps;
 
 use std::error::Error;
 use std::time::Duration;
@@ -36,6 +37,7 @@ pub use self::rota::Rota;
 pub use self::secrets::{ClientSecretError, Secrets};
 pub use self::snapshots::SnapshotTable;
 pub use self::states::States;
+pub use self::steps::StepTable;
 
 /// The configuration that every client of a function shares.
 ///

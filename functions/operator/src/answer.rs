@@ -6,6 +6,7 @@ use common::aws::Depth;
 use common::class::Class;
 use common::mailbox::{Health, MailboxState, Settings};
 use common::pace;
+use common::steps::{KeptSteps, Step};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -46,9 +47,21 @@ pub(crate) enum Answer {
         /// Whether every step passed.
         ok: bool,
         /// The steps, in their order, up to the first that failed.
+        #[cfg_attr(test, schemars(with = "Vec<crate::schema::OneStep>"))]
         steps: Vec<Step>,
         /// What only a real message can show.
         not_proven: Vec<&'static str>,
+    },
+    /// To `check-steps`.
+    StepsSoFar {
+        /// Whether the check has ended.
+        ended: bool,
+        /// The steps that have ended, in their order; none when there is no such check, or none any more.
+        #[cfg_attr(test, schemars(with = "Vec<crate::schema::OneStep>"))]
+        steps: Vec<Step>,
+        /// The step that has begun.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        under_way: Option<String>,
     },
     /// To `send-test`.
     Enqueued {
@@ -86,6 +99,24 @@ pub(crate) enum Answer {
     Redriven(Redriven),
     /// To `drop`.
     Dropped(Dropped),
+}
+
+impl Answer {
+    /// How far a check is, by what is kept of it.
+    pub(crate) fn steps_so_far(kept: Option<KeptSteps>) -> Self {
+        match kept {
+            Some(kept) => Self::StepsSoFar {
+                ended: kept.under_way.is_none(),
+                steps: kept.steps,
+                under_way: kept.under_way,
+            },
+            None => Self::StepsSoFar {
+                ended: false,
+                steps: Vec::new(),
+                under_way: None,
+            },
+        }
+    }
 }
 
 /// How a mailbox does.
@@ -201,21 +232,4 @@ impl Condition {
             warnings: warnings.iter().map(ToString::to_string).collect(),
         }
     }
-}
-
-/// One step of a check.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct Step {
-    /// What was tried.
-    pub(crate) step: String,
-    /// Whether it went well.
-    pub(crate) ok: bool,
-    /// How long it took.
-    pub(crate) duration_ms: u64,
-    /// What was found.
-    pub(crate) found: String,
-    /// What to do, if it did not go well.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) remedy: Option<String>,
 }

@@ -1,7 +1,9 @@
 //! The check: the way of a mailbox to its server, one step after the other, without a message.
 //!
 //! It ends at the first step that fails, because the later ones depend on it; only the senders are each
-//! asked for on their own.
+//! asked for on their own. The steps are kept as they end, for whoever wants to see them before the answer.
+
+mod keeping;
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,7 @@ use common::mailbox::Settings;
 use common::pace::{Keeper, PaceStore, Permit};
 use common::route::Route;
 use common::secret::AccessToken;
+use common::steps::{Step, StepStore};
 use common::submission::{Connected, Envelope, Failure, Outcome, Session, Stage};
 use common::telemetry::chain;
 use jiff::Timestamp;
@@ -19,7 +22,8 @@ use lettre::Address;
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
-use crate::answer::{Answer, Step};
+pub(crate) use self::keeping::Keeping;
+use crate::answer::Answer;
 
 /// What no check can prove, because only a real message shows it.
 const NOT_PROVEN: [&str; 3] = [
@@ -32,20 +36,22 @@ const NOT_PROVEN: [&str; 3] = [
 const NAME: Duration = Duration::from_secs(5);
 
 /// A check under way.
-pub(crate) struct Check<'a> {
+pub(crate) struct Check<'a, S> {
     settings: &'a Settings,
     steps: Vec<Step>,
+    keeping: Keeping<'a, S>,
 }
 
 /// Says that a step failed, and that there is no use in the next.
 pub(crate) struct Stopped;
 
-impl<'a> Check<'a> {
+impl<'a, S: StepStore> Check<'a, S> {
     /// A check that has yet to begin; that the settings are complete is its first step.
-    pub(crate) fn new(settings: &'a Settings) -> Self {
+    pub(crate) fn new(settings: &'a Settings, keeping: Keeping<'a, S>) -> Self {
         let mut check = Self {
             settings,
             steps: Vec::new(),
+            keeping,
         };
         let found = format!(
             "complete; {} signs in, {} sends",
@@ -53,6 +59,11 @@ impl<'a> Check<'a> {
         );
         check.passed("settings", Duration::ZERO, found);
         check
+    }
+
+    /// Notes that a step begins, which may take its time. The steps before it are kept first.
+    pub(crate) async fn begins(&mut self, step: &str) {
+        self.keeping.keep(&self.steps, Some(step)).await;
     }
 
     /// Notes that a step went well.
@@ -84,8 +95,9 @@ impl<'a> Check<'a> {
         });
     }
 
-    /// The answer to the person who asked.
-    pub(crate) fn answer(self) -> Answer {
+    /// Ends the check; answers the person who asked.
+    pub(crate) async fn end(mut self) -> Answer {
+        self.keeping.keep(&self.steps, None).await;
         Answer::Steps {
             ok: self.steps.iter().all(|step| step.ok),
             steps: self.steps,
@@ -128,6 +140,7 @@ impl<'a> Check<'a> {
         let server = route.server();
         let place = format!("{}:{}", server.host, server.port);
         self.resolve(&place).await?;
+        self.begins("TCP").await;
         let started = Instant::now();
         let connected = match Connected::open(server).await {
             Ok(connected) => connected,
@@ -150,6 +163,7 @@ impl<'a> Check<'a> {
             "STARTTLS is offered".to_owned(),
         );
 
+        self.begins("STARTTLS").await;
         let started = Instant::now();
         let encrypted = match connected.encrypt().await {
             Ok(encrypted) => encrypted,
@@ -169,6 +183,7 @@ impl<'a> Check<'a> {
         let found = format!("verified, and it is for {}", server.host);
         self.passed("certificate", verified_in, found);
 
+        self.begins("AUTH XOAUTH2").await;
         let started = Instant::now();
         let mut session = match encrypted.authenticate(route.username(), token).await {
             Ok(session) => session,
@@ -185,6 +200,7 @@ impl<'a> Check<'a> {
 
     /// Looks the server's name up.
     async fn resolve(&mut self, place: &str) -> Result<(), Stopped> {
+        self.begins("DNS").await;
         let started = Instant::now();
         let found = match timeout(NAME, lookup_host(place)).await {
             Ok(Ok(addresses)) => addresses.count(),
@@ -217,6 +233,7 @@ impl<'a> Check<'a> {
     ) {
         let address = self.settings.address.as_str();
         let step = format!("MAIL FROM {sender}, RCPT TO {address}, RSET");
+        self.begins(&step).await;
         let address = |text: &str| text.parse::<Address>().ok();
         let recipient = address(self.settings.address.as_str());
         let envelope =

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use common::aws::{
     ConsentTable, Functions, InvokeError, Ledger, Mappings, Objects, Paces, Parameters, QueueError,
-    Queues, Secrets, SettingsError, SnapshotTable, States, Valve,
+    Queues, Secrets, SettingsError, SnapshotTable, States, StepTable, Valve,
 };
 use common::class::Class;
 use common::clock::{Clock, SystemClock};
@@ -19,6 +19,7 @@ use common::pace::{self, Keeper, Lease, PaceStore};
 use common::route::Route;
 use common::secret::AccessToken;
 use common::snapshot::{self, Portrait, Snapshot, SnapshotsUnavailable};
+use common::steps::{StepStore, StepsUnavailable};
 use common::telemetry::chain;
 use common::vault::{Vault, VaultError};
 use futures_util::StreamExt;
@@ -28,7 +29,7 @@ use rustls::ClientConfig;
 use serde_json::json;
 
 use crate::answer::{Answer, Condition, LastFailure, Status};
-use crate::check::{Check, Stopped};
+use crate::check::{Check, Keeping, Stopped};
 use crate::queues::MailboxQueues;
 use crate::redrive::{FailedDesk, Mode};
 use crate::render::{RenderError, render};
@@ -55,6 +56,7 @@ pub(crate) struct Operator {
     pub(crate) ledger: Ledger,
     pub(crate) consents: ConsentTable,
     pub(crate) snapshots: SnapshotTable,
+    pub(crate) steps: StepTable,
     pub(crate) vault: Vault<Secrets>,
     pub(crate) queues: Queues,
     pub(crate) objects: Objects,
@@ -89,6 +91,9 @@ pub(crate) enum CommandError {
     /// The snapshot could not be kept.
     #[error(transparent)]
     Snapshots(#[from] SnapshotsUnavailable),
+    /// The steps of a check cannot be read.
+    #[error(transparent)]
+    Steps(#[from] StepsUnavailable),
     /// The queue cannot be reached.
     #[error(transparent)]
     Queue(#[from] QueueError),
@@ -139,12 +144,18 @@ impl Operator {
                 Ok(Answer::Mailboxes { mailboxes })
             }
             Request::StatusLink {} => self.status_link().await,
-            Request::Check { mailbox } => {
-                let settings = self.settings(&mailbox).await?;
-                let mut check = Check::new(&settings);
+            Request::Check { mailbox, id } => {
+                let (settings, now) = (self.settings(&mailbox).await?, SystemClock.now());
+                let keeping = Keeping::new(&self.steps, &settings.mailbox, id, now);
+                let mut check = Check::new(&settings, keeping);
                 // A check that stopped has noted why; the answer shows it.
                 let _: Result<(), Stopped> = self.check(&settings, &mut check).await;
-                Ok(check.answer())
+                Ok(check.end().await)
+            }
+            Request::CheckSteps { mailbox, id: check } => {
+                let (mailbox, now) = (id(&mailbox)?, SystemClock.now());
+                let kept = self.steps.read(&mailbox, &check, now).await?;
+                Ok(Answer::steps_so_far(kept))
             }
             Request::SendTest { mailbox } => self.send_test(&self.settings(&mailbox).await?).await,
             Request::Trace { mailbox, id } => self.trace(&self.settings(&mailbox).await?, id).await,
@@ -311,11 +322,16 @@ impl Operator {
         }
     }
 
-    async fn check(&self, settings: &Settings, check: &mut Check<'_>) -> Result<(), Stopped> {
+    async fn check(
+        &self,
+        settings: &Settings,
+        check: &mut Check<'_, StepTable>,
+    ) -> Result<(), Stopped> {
         let route = Route::of(settings, Arc::clone(&self.tls));
-        let unavailable = |check: &mut Check<'_>, error: String| {
+        let unavailable = |check: &mut Check<'_, StepTable>, error: String| {
             check.failed("access token", Duration::ZERO, error, Class::Network)
         };
+        check.begins("access token").await;
         let tokens = match self.vault.tokens(&settings.mailbox).await {
             Ok(Some(tokens)) if !tokens.value.is_fresh(SystemClock.now()) => {
                 self.renewed(settings, &tokens.version.0).await
@@ -347,7 +363,7 @@ impl Operator {
     async fn walk(
         &self,
         settings: &Settings,
-        check: &mut Check<'_>,
+        check: &mut Check<'_, StepTable>,
         route: &Route,
         token: &AccessToken,
     ) -> Result<(), Stopped> {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use common::aws::{
     self, ConsentTable, Functions, Ledger, Mappings, Objects, Paces, Parameters, Queues, Secrets,
-    SnapshotTable, States,
+    SnapshotTable, States, StepTable,
 };
 use common::config::{BUCKET, LOG_LEVEL, PUBLIC_URL, Reader, process_environment};
 use common::consent::PublicUrl;
@@ -54,6 +54,7 @@ async fn main() -> Result<(), Error> {
         paces: Paces::new(&config, environment.table.clone()),
         ledger: Ledger::new(&config, environment.table.clone()),
         snapshots: SnapshotTable::new(&config, environment.table.clone()),
+        steps: StepTable::new(&config, environment.table.clone()),
         consents: ConsentTable::new(&config, environment.table),
         vault: Vault::new(Secrets::new(&config), stack.clone()),
         queues: Queues::new(&config),

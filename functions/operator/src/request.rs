@@ -1,5 +1,6 @@
 //! What a person may ask for.
 
+use common::steps::CheckId;
 use serde::Deserialize;
 
 use crate::selection::Selection;
@@ -29,6 +30,18 @@ pub(crate) enum Request {
     Check {
         /// The mailbox.
         mailbox: String,
+        /// An id of the caller's choice, by which `check-steps` sees how far the check is.
+        #[serde(default)]
+        #[cfg_attr(test, schemars(with = "Option<crate::schema::CheckId>"))]
+        id: Option<CheckId>,
+    },
+    /// The steps of a check that have ended, while it is under way.
+    CheckSteps {
+        /// The mailbox.
+        mailbox: String,
+        /// The id that `check` was given.
+        #[cfg_attr(test, schemars(with = "crate::schema::CheckId"))]
+        id: CheckId,
     },
     /// A notification to the mailbox itself, on its own queue.
     SendTest {
@@ -125,6 +138,15 @@ mod tests {
         assert!(matches!(parse(redrive), Ok(Request::Redrive(_))));
         assert!(parse(r#"{"command":"drop","mailbox":"billing","id":"a"}"#).is_err());
         assert!(parse(r#"{"command":"pause"}"#).is_err());
+        let id = "5e1bf0c2".repeat(4);
+        for command in ["check", "check-steps"] {
+            let with =
+                |id: &str| format!(r#"{{"command":"{command}","mailbox":"billing","id":"{id}"}}"#);
+            assert!(parse(&with(&id)).is_ok(), "{command}");
+            let error = parse(&with("5E1B")).unwrap_err().to_string();
+            assert!(error.contains("`id`") && error.contains("32"), "{error}");
+            assert!(!error.contains("5E1B"), "{error}");
+        }
         assert!(parse(r#"{"command":"status","mailbx":"billing"}"#).is_err());
     }
 }

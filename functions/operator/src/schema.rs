@@ -8,13 +8,14 @@ use common::failed::{Refused, Report};
 use common::grant::GrantId;
 use common::ledger::{HandOver, Reason, RecipientOutcome, Record, State, UnknownPart};
 use common::mailbox::{Connection, MailboxId, MailboxState, Settings};
+use common::steps::{KeptSteps, Step};
 use jiff::{SignedDuration, Timestamp};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use crate::answer::failed::{Dropped, End, Failed, Listed, Named, Redriven, Why};
-use crate::answer::{Answer, Condition, LastFailure, Status, Step};
+use crate::answer::{Answer, Condition, LastFailure, Status};
 use crate::render::Rendered;
 use crate::request::Request;
 use crate::trace::Trace;
@@ -60,6 +61,44 @@ impl JsonSchema for Messages {
             "type": "object",
             "properties": { "waiting": count, "in_flight": count, "delayed": count },
             "required": ["waiting", "in_flight", "delayed"],
+        })
+    }
+}
+
+/// The id of a check.
+pub(crate) struct CheckId;
+
+impl JsonSchema for CheckId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "CheckId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9a-f]{32}$" })
+    }
+}
+
+/// One step of a check.
+pub(crate) struct OneStep;
+
+impl JsonSchema for OneStep {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Step".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let text = |description: &str| json!({ "type": "string", "description": description });
+        json_schema!({
+            "description": "One step of a check.",
+            "type": "object",
+            "properties": {
+                "step": text("What was tried."),
+                "ok": { "type": "boolean", "description": "Whether it went well." },
+                "duration_ms": { "type": "integer", "minimum": 0, "description": "How long it took, in milliseconds." },
+                "found": text("What was found."),
+                "remedy": text("What to do, if it did not go well."),
+            },
+            "required": ["step", "ok", "duration_ms", "found"],
         })
     }
 }
@@ -279,7 +318,16 @@ fn answers() -> Vec<Value> {
         found: "smtp.office365.com has no address".to_owned(),
         remedy: Some("Check `smtp_host`.".to_owned()),
     };
+    let kept = |under_way: Option<&str>| KeptSteps {
+        revision: 1,
+        steps: vec![step.clone()],
+        under_way: under_way.map(str::to_owned),
+        expires_at: now,
+    };
     let answers = [
+        Answer::steps_so_far(None),
+        Answer::steps_so_far(Some(kept(Some("TCP")))),
+        Answer::steps_so_far(Some(kept(None))),
         Answer::Link {
             link: "https://example.com/oauth/start?ticket=x".to_owned(),
             expires_at: now,
@@ -292,7 +340,7 @@ fn answers() -> Vec<Value> {
         Answer::Mailboxes { mailboxes },
         Answer::Steps {
             ok: false,
-            steps: vec![step],
+            steps: vec![step.clone()],
             not_proven: vec!["delivery"],
         },
         Answer::Enqueued {
@@ -343,7 +391,10 @@ fn every_kind_of_answer_is_valid_by_the_schema() {
             .collect();
         assert!(faults.is_empty(), "{answer:#}: {faults:?}");
     }
-    let mut wrong = answers().remove(0);
+    let with_time = answers()
+        .into_iter()
+        .find(|answer| answer["expires_at"].is_string());
+    let mut wrong = with_time.unwrap();
     wrong["expires_at"] = json!(12);
     assert!(!schema.is_valid(&wrong), "a time is no number");
 }
@@ -363,6 +414,11 @@ fn requests_and_their_schema_agree() {
         json!({ "command": "failed", "mailbox": "billing", "limit": 5 }),
         json!({ "command": "redrive", "mailbox": "billing", "class": "expired", "resend": true }),
         json!({ "command": "drop", "mailbox": "billing", "ids": ["a"], "older_than": "2 days" }),
+        json!({ "command": "check", "mailbox": "billing", "id": "5e1bf0c2".repeat(4) }),
+        json!({ "command": "check-steps", "mailbox": "billing", "id": "5e1bf0c2".repeat(4) }),
+        json!({ "command": "check", "mailbox": "billing", "id": "5E1BF0C2".repeat(4) }),
+        json!({ "command": "check-steps", "mailbox": "billing", "id": "5e1bf0c2" }),
+        json!({ "command": "check-steps", "mailbox": "billing" }),
         json!({ "command": "drop", "mailbox": "billing", "id": "a" }),
         json!({ "command": "status-link", "mailbox": "billing" }),
         json!({ "command": "check" }),
@@ -374,6 +430,6 @@ fn requests_and_their_schema_agree() {
     for (number, request) in requests.into_iter().enumerate() {
         let is_taken = serde_json::from_value::<Request>(request.clone()).is_ok();
         assert_eq!(schema.is_valid(&request), is_taken, "{request}");
-        assert_eq!(is_taken, number < 11, "{request}");
+        assert_eq!(is_taken, number < 13, "{request}");
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use common::fakes::MemoryPaces;
+use common::fakes::{MemoryPaces, MemorySteps};
 use common::mailbox::MailboxId;
+use common::steps::CheckId;
 use common::tls;
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -20,6 +21,14 @@ const GO_AHEAD: &str = "220 go ahead\r\n";
 /// A server for one connection: it says its lines, the first unasked and each other one when it has heard one, and
 /// begins TLS then, under a certificate that nobody knows.
 async fn server(lines: &'static [&'static str]) -> u16 {
+    watching_server(lines, |_| ()).await
+}
+
+/// The same; before it says a line, something else may look at what is so far.
+async fn watching_server(
+    lines: &'static [&'static str],
+    before: impl Fn(usize) + Send + 'static,
+) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -28,6 +37,7 @@ async fn server(lines: &'static [&'static str]) -> u16 {
             if number > 0 {
                 stream.read_line(&mut String::new()).await.unwrap();
             }
+            before(number);
             stream.write_all(line.as_bytes()).await.unwrap();
             stream.flush().await.unwrap();
         }
@@ -52,8 +62,13 @@ fn unknown_to_all() -> Arc<ServerConfig> {
     Arc::new(config.unwrap())
 }
 
-/// The steps of a check, the last of which failed.
+/// The steps of a check that nobody watches, the last of which failed.
 async fn checked(host: &str, port: u16) -> Vec<Step> {
+    watched(host, port, &MemorySteps::default(), None).await
+}
+
+/// The steps of a check that are kept in a store, the last of which failed.
+async fn watched(host: &str, port: u16, store: &MemorySteps, id: Option<CheckId>) -> Vec<Step> {
     let mailbox = MailboxId::parse("billing").unwrap();
     let json = format!(
         r#"{{"address":"billing@contoso.com","tenant":"contoso.com","client_id":"app","username":"",
@@ -67,11 +82,15 @@ async fn checked(host: &str, port: u16) -> Vec<Step> {
         mailbox: &mailbox,
         owner: "a check",
     };
-    let mut check = Check::new(&settings);
+    let keeping = Keeping::new(store, &mailbox, id, Timestamp::UNIX_EPOCH);
+    let mut check = Check::new(&settings, keeping);
     let token = AccessToken::new("a token".to_owned());
     let walked = check.walk(&route, &token, &pace).await;
     assert!(walked.is_err(), "somebody signed in");
-    check.steps
+    let Answer::Steps { steps, .. } = check.end().await else {
+        panic!("a check answers steps");
+    };
+    steps
 }
 
 #[tokio::test]
@@ -116,5 +135,47 @@ async fn the_step_that_fails_is_the_last_and_brings_what_was_found_and_a_remedy(
         let remedy = last.remedy.as_deref().unwrap_or_default();
         assert!(!remedy.is_empty(), "{last:#?}");
         assert!(before.iter().all(|step| step.ok), "{steps:#?}");
+    }
+}
+
+#[tokio::test]
+async fn the_steps_are_kept_before_the_next_one_begins() {
+    let (store, id) = (MemorySteps::default(), CheckId::random());
+    let mailbox = MailboxId::parse("billing").unwrap();
+    let seen = {
+        let (store, mailbox, id) = (store.clone(), mailbox.clone(), id.clone());
+        move |line| {
+            let kept = store.kept(&mailbox, &id).expect("nothing is kept");
+            let names: Vec<_> = kept.steps.iter().map(|step| step.step.as_str()).collect();
+            let all = ["settings", "DNS", "TCP", "greeting and EHLO"];
+            let (ended, under_way) = match line {
+                // The greeting and the answer to EHLO.
+                0 | 1 => (2, "TCP"),
+                _ => (4, "STARTTLS"),
+            };
+            assert_eq!(names, all[..ended], "before line {line}");
+            assert_eq!(kept.under_way.as_deref(), Some(under_way));
+        }
+    };
+    let lines = &[GREETING, EXTENSIONS, "454 4.7.0 no TLS today\r\n"];
+    let port = watching_server(lines, seen).await;
+    let steps = watched("localhost", port, &store, Some(id.clone())).await;
+    let last = steps.last().unwrap();
+    assert!(last.found.contains("454"), "{steps:#?}");
+    let kept = store.kept(&mailbox, &id).unwrap();
+    assert_eq!((kept.steps, kept.under_way), (steps, None));
+}
+
+#[tokio::test]
+async fn a_store_that_fails_changes_nothing_of_the_check() {
+    for calls in 0..4 {
+        let (store, id) = (MemorySteps::default(), CheckId::random());
+        store.calls.break_after(calls);
+        let port = server(&[GREETING, EXTENSIONS, "454 4.7.0 no TLS today\r\n"]).await;
+        let steps = watched("localhost", port, &store, Some(id)).await;
+        let names: Vec<_> = steps.iter().map(|step| step.step.as_str()).collect();
+        let all = ["settings", "DNS", "TCP", "greeting and EHLO", "STARTTLS"];
+        assert_eq!(names, all);
+        assert_eq!(store.calls.made().len(), calls, "it was asked again");
     }
 }
