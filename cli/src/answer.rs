@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use common::class::Class;
+use common::steps::Step;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -76,14 +77,11 @@ pub(crate) struct Steps {
     pub(crate) not_proven: Vec<String>,
 }
 
-/// One step of a check.
+/// To `check-steps`.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Step {
-    pub(crate) step: String,
-    pub(crate) ok: bool,
-    pub(crate) duration_ms: u64,
-    pub(crate) found: String,
-    pub(crate) remedy: Option<String>,
+pub(crate) struct StepsSoFar {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) under_way: Option<String>,
 }
 
 /// To `send-test`.

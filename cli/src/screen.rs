@@ -181,9 +181,16 @@ impl Paper {
         self.rows([[text.into()]]);
     }
 
-    /// Leaves a line empty, where a person reads.
+    /// Leaves a line empty below what is written, where a person reads.
     pub(crate) fn gap(&mut self) {
-        if self.screen.medium == Medium::Terminal && !self.text.is_empty() {
+        if !self.text.is_empty() {
+            self.space();
+        }
+    }
+
+    /// Leaves a line empty, where a person reads; also below what is on the screen already.
+    pub(crate) fn space(&mut self) {
+        if self.screen.medium == Medium::Terminal {
             self.text.push('\n');
         }
     }
@@ -193,6 +200,18 @@ impl Paper {
         if self.screen.medium == Medium::Terminal && !rows.is_empty() {
             let head = head.map(|name| Text::from(name).toned(Tone::Aside));
             self.rows(std::iter::once(head).chain(rows));
+        } else {
+            self.rows(rows);
+        }
+    }
+
+    /// Writes rows of a table that grows. What fits the ruler stands in line with the rows of the other pieces.
+    pub(crate) fn ruled<const N: usize>(&mut self, ruler: [&str; N], rows: Vec<[Text; N]>) {
+        if self.screen.medium == Medium::Terminal && !rows.is_empty() {
+            let rows: Vec<_> = std::iter::once(ruler.map(Text::from)).chain(rows).collect();
+            for line in self.screen.table(&rows).lines().skip(1) {
+                self.verbatim(line.trim_end());
+            }
         } else {
             self.rows(rows);
         }

@@ -48,6 +48,11 @@ impl Waiting {
         self.spinner.set_message(what.to_owned());
     }
 
+    /// Shows something while the wait goes on, in the spinner's place.
+    pub(crate) fn aside(&self, show: impl FnOnce()) {
+        self.spinner.suspend(show);
+    }
+
     /// Lets some time pass; answers whether there is patience for another look.
     pub(crate) async fn goes_on(&self) -> bool {
         if SystemClock.now() >= self.until {

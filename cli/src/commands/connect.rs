@@ -5,7 +5,8 @@ use common::clock::{Clock, SystemClock};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::{mailboxes, request};
+use super::check::check;
+use super::request;
 use crate::answer::{self, Link, Mailboxes, Status};
 use crate::arguments::Connect;
 use crate::screen::{Medium, Paper, Screen};
@@ -46,7 +47,7 @@ pub(super) async fn connect(
         }
     }
     drop(waiting);
-    mailboxes::check(stack, screen, mailbox).await
+    check(stack, screen, mailbox).await
 }
 
 async fn status(stack: &Stack, flags: &Connect) -> Result<Status, Trouble> {

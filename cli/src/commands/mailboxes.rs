@@ -1,4 +1,4 @@
-//! `status`, `check`, `pause`, `resume`, `refresh` and `disconnect`.
+//! `status`, `pause`, `resume`, `refresh` and `disconnect`.
 
 use common::clock::{Clock, SystemClock};
 use common::mailbox::MailboxId;
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::request;
-use crate::answer::{self, Changed, Depth, Disconnected, Mailboxes, Renewed, Status, Step, Steps};
+use crate::answer::{self, Changed, Depth, Disconnected, Mailboxes, Renewed, Status};
 use crate::arguments::{self, Disconnect};
 use crate::screen::{Paper, Screen, Text, Tone};
 use crate::stack::Stack;
@@ -35,20 +35,6 @@ pub(super) async fn status(
         screen.show_again(&answer, tell);
         tokio::time::sleep(pause).await;
     }
-}
-
-/// Walks the way to the mail server.
-pub(super) async fn check(
-    stack: &Stack,
-    screen: &Screen,
-    mailbox: &MailboxId,
-) -> Result<Verdict, Trouble> {
-    let waiting = Waiting::begin(screen, "walking the way to the mail server", Waiting::SHORT);
-    let answer = stack.ask(&request("check", mailbox)).await?;
-    drop(waiting);
-    let steps: Steps = answer::read(&answer)?;
-    screen.show(&answer, |paper| tell_steps(paper, &steps));
-    Ok(Verdict::of(steps.ok))
 }
 
 /// Pauses or resumes a mailbox.
@@ -183,34 +169,6 @@ fn row(status: &Status, now: Timestamp) -> [Text; 7] {
     ]
 }
 
-fn tell_steps(paper: &mut Paper, steps: &Steps) {
-    let row = |step: &Step| {
-        let (mark, tone) = if step.ok {
-            ("ok", Tone::Good)
-        } else {
-            ("FAILED", Tone::Bad)
-        };
-        let time = Text::from(format!("{} ms", step.duration_ms)).toned(Tone::Aside);
-        [
-            Text::from(mark).toned(tone),
-            time,
-            Text::from(format!("{}: {}", step.step, step.found)),
-        ]
-    };
-    paper.table(["", "TIME", "STEP"], steps.steps.iter().map(row).collect());
-    for remedy in steps.steps.iter().filter_map(|step| step.remedy.as_deref()) {
-        paper.gap();
-        paper.line(words::ours(remedy));
-    }
-    if steps.ok && paper.is_for_a_person() && !steps.not_proven.is_empty() {
-        paper.gap();
-        paper.line(Text::from("Only a real mail can show:").toned(Tone::Aside));
-        for sentence in &steps.not_proven {
-            paper.line(Text::from(format!("* {sentence}")).toned(Tone::Aside));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,28 +250,5 @@ mod tests {
             failed_queue: Some(failed),
             ..mailboxes()[0].clone()
         }));
-    }
-
-    #[test]
-    fn a_check_shows_its_steps_and_the_remedy_of_the_one_that_failed() {
-        let answer = json!({ "ok": false, "not_proven": ["delivery"], "steps": [
-            { "step": "settings", "ok": true, "duration_ms": 0, "found": "complete" },
-            { "step": "AUTH XOAUTH2", "ok": false, "duration_ms": 412, "found": "535 5.7.139 refused", "remedy": "Switch SMTP AUTH on." },
-        ]});
-        let steps: Steps = answer::read(&answer).unwrap();
-        let text = seen(|paper| tell_steps(paper, &steps));
-        for said in [
-            "ok",
-            "FAILED",
-            "412 ms",
-            "AUTH XOAUTH2: 535 5.7.139 refused",
-            "\nSwitch SMTP AUTH on.",
-        ] {
-            assert!(text.contains(said), "{said} is missing:\n{text}");
-        }
-        assert!(
-            !text.contains("delivery"),
-            "what a check cannot prove is beside the point when it failed"
-        );
     }
 }

@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod check;
 mod connect;
 mod doctor;
 mod failed;
@@ -30,7 +31,7 @@ pub(crate) async fn run(arguments: Arguments, screen: &Screen) -> Result<Verdict
         Command::StatusLink(flags) => {
             status_link::status_link(&stack().await?, screen, flags).await
         }
-        Command::Check(of) => mailboxes::check(&stack().await?, screen, &of.mailbox).await,
+        Command::Check(of) => check::check(&stack().await?, screen, &of.mailbox).await,
         Command::Send(send) => {
             // Before anybody is asked for anything: what is no notification is not sent.
             let letter = Letter::read(send)?;
