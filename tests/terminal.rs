@@ -68,6 +68,12 @@ impl Terminal {
         Ok(())
     }
 
+    /// What is on the screen now. A line that is wider than the screen is one line.
+    #[must_use]
+    pub fn seen(&self) -> String {
+        self.screen.screen().contents()
+    }
+
     /// Types a line, as a person would.
     ///
     /// # Errors
@@ -94,7 +100,7 @@ impl Terminal {
     pub async fn end(mut self) -> Result<(ExitStatus, String)> {
         while self.read().await {}
         let status = self.child.wait().await?;
-        Ok((status, self.screen.screen().contents()))
+        Ok((status, self.seen()))
     }
 
     async fn read(&mut self) -> bool {

@@ -18,7 +18,7 @@ use crate::households::{self, Servers};
 use crate::{heard, measured, nowhere, secrecy};
 
 /// The mailboxes besides the template's own: each flow that changes one has one to itself.
-pub(crate) const MAILBOXES: [&str; 40] = [
+pub(crate) const MAILBOXES: [&str; 41] = [
     "orders",
     "linked",
     "stranger",
@@ -59,6 +59,7 @@ pub(crate) const MAILBOXES: [&str; 40] = [
     "templated",
     "enclosing",
     "outgrown",
+    "walked",
 ];
 
 /// The mailboxes of the flows of the failed queue.
