@@ -100,6 +100,7 @@ fn main() -> Result<()> {
             tokens::commands::a_disconnected_mailbox_keeps_its_mail_and_no_token,
             operating::session::the_readme_shows_a_session_as_it_was,
             operating::a_person_is_asked_and_can_leave,
+            operating::redriving::a_redrive_says_how_it_went_and_can_be_left,
             operating::checking::the_steps_appear_while_the_check_is_under_way,
             operating::runbook::every_command_gets_an_answer,
             operating::a_program_reads_what_the_command_says,

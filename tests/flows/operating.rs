@@ -1,6 +1,7 @@
 //! Flows of the `pillarbox` command: the real program, in a terminal of 80 columns and on a pipe.
 
 pub(crate) mod checking;
+pub(crate) mod redriving;
 pub(crate) mod runbook;
 pub(crate) mod session;
 

@@ -172,19 +172,19 @@ pub(crate) async fn a_redrive_that_is_cut_short_is_repeated(contoso: &Contoso) -
 }
 
 /// What a person does about one failed queue.
-struct Desk<'a> {
+pub(crate) struct Desk<'a> {
     contoso: &'a Contoso,
     mailbox: &'static str,
 }
 
 impl<'a> Desk<'a> {
-    async fn open(contoso: &'a Contoso, mailbox: &'static str) -> Result<Self> {
+    pub(crate) async fn open(contoso: &'a Contoso, mailbox: &'static str) -> Result<Self> {
         connected(contoso, mailbox).await?;
         Ok(Self { contoso, mailbox })
     }
 
     /// Refuses every recipient of the mailbox, until the switch that it gives is turned off.
-    fn refuse_recipients(&self) -> Arc<AtomicBool> {
+    pub(crate) fn refuse_recipients(&self) -> Arc<AtomicBool> {
         let is_away = Arc::new(AtomicBool::new(true));
         let switch = Arc::clone(&is_away);
         let fault = Fault::reply(Stage::Rcpt, NOBODY)
@@ -195,7 +195,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Waits until so many copies are in the failed queue, and none on the mailbox's own.
-    async fn failed(&self, count: usize) -> Result<()> {
+    pub(crate) async fn failed(&self, count: usize) -> Result<()> {
         let is_so = |status: &Value| {
             status["failed_queue"]["waiting"] == count
                 && status["queue"]["waiting"] == 0
@@ -207,7 +207,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Waits until these have arrived, and nothing of them is left on the queue.
-    async fn arrived(&self, expected: &[&str]) -> Result<()> {
+    pub(crate) async fn arrived(&self, expected: &[&str]) -> Result<()> {
         drained(self.contoso, self.mailbox, SOON).await?;
         let arrived = subjects(self.contoso, &address(self.mailbox));
         for subject in expected {

@@ -18,7 +18,7 @@ use crate::households::{self, Servers};
 use crate::{heard, measured, nowhere, secrecy};
 
 /// The mailboxes besides the template's own: each flow that changes one has one to itself.
-pub(crate) const MAILBOXES: [&str; 41] = [
+pub(crate) const MAILBOXES: [&str; 42] = [
     "orders",
     "linked",
     "stranger",
@@ -60,6 +60,7 @@ pub(crate) const MAILBOXES: [&str; 41] = [
     "enclosing",
     "outgrown",
     "walked",
+    "shelved",
 ];
 
 /// The mailboxes of the flows of the failed queue.
