@@ -84,10 +84,17 @@ impl StackName {
         format!("{self}_{mailbox}_failed")
     }
 
-    /// The function called `name`, such as `token-refresh`.
+    /// The function called `name`, such as `operator`.
     #[must_use]
     pub fn function(&self, name: &str) -> String {
         format!("{self}-{name}")
+    }
+
+    /// The function called `name`, such as `token-refresh`, by the alias that says which of its versions does the work:
+    /// an upgrade moves it, and a rollback moves it back. All but `operator` have one.
+    #[must_use]
+    pub fn live_function(&self, name: &str) -> String {
+        format!("{}:live", self.function(name))
     }
 
     /// The mailbox whose queue has the given ARN, if it is a queue of this stack.

@@ -124,6 +124,7 @@ fn main() -> Result<()> {
             runs::pace::a_burst_keeps_to_the_limit_and_costs_few_receives,
             runs::pace::the_end_of_an_outage_keeps_to_the_limit_and_costs_few_receives,
             runs::upgrade::an_upgrade_loses_and_doubles_nothing_on_the_way,
+            runs::upgrade::a_canary_is_made_by_its_parameter_alone,
             runs::consent_loss::fifty_waiting_notifications_outlast_a_revoked_grant,
         ]
     );

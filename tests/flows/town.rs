@@ -90,7 +90,7 @@ pub(crate) fn limit_of(mailbox: &str) -> Option<Limit> {
 
 /// The time that `send-email` has in these flows. The lease of a lost worker ends a minute after it, so the flow
 /// that kills one need not wait for five. It suffices to begin a message of 5 MB.
-const SEND_EMAIL_SECONDS: i32 = 150;
+const TIME_TO_SEND: Duration = Duration::from_secs(150);
 
 /// The shared stack.
 #[derive(Default)]
@@ -158,14 +158,7 @@ async fn start() -> Result<Running> {
             .hide_for(mailbox, Duration::from_secs(2))
             .await?;
     }
-    let lambda = aws_sdk_lambda::Client::new(contoso.stack.sdk_config());
-    let send_email = contoso.stack.function("send-email");
-    lambda
-        .update_function_configuration()
-        .function_name(send_email)
-        .timeout(SEND_EMAIL_SECONDS)
-        .send()
-        .await?;
+    contoso.stack.give_time("send-email", TIME_TO_SEND).await?;
     Ok(Running {
         contoso,
         _elsewhere: elsewhere,

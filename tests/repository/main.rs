@@ -7,6 +7,7 @@
 )]
 
 mod commands;
+mod deploying;
 mod links;
 mod manifests;
 mod measures;

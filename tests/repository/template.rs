@@ -322,7 +322,10 @@ fn valves_are_turned_for_send_email_alone() {
                 .any(|action| action == "lambda:UpdateEventSourceMapping")
             {
                 let condition = text(&statement["Condition"]["StringEquals"]["lambda:FunctionArn"]);
-                assert!(condition.ends_with("-send-email"), "{role}: {condition}");
+                assert!(
+                    condition.ends_with("-send-email:live"),
+                    "{role}: {condition}"
+                );
             }
         }
     }

@@ -16,6 +16,7 @@ mod relay;
 mod run;
 mod sam;
 mod supervised;
+mod versions;
 mod witness;
 mod workers;
 
@@ -268,7 +269,7 @@ impl Stack {
     pub async fn invoke(&self, function: &str, payload: &Value) -> anyhow::Result<Value> {
         let answer = aws_sdk_lambda::Client::new(&self.sdk_config)
             .invoke()
-            .function_name(self.function(function))
+            .function_name(self.invoked(function))
             .payload(Blob::new(payload.to_string()))
             .send()
             .await?;

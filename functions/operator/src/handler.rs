@@ -402,7 +402,7 @@ impl Operator {
         let payload = json!({ "mailbox": settings.mailbox.as_str(), "seen_version": seen });
         let answer = self
             .functions
-            .invoke(&self.stack.function("token-refresh"), &payload)
+            .invoke(&self.stack.live_function("token-refresh"), &payload)
             .await;
         answer.map_err(|error: InvokeError| chain(&error))?;
         self.vault
@@ -444,7 +444,7 @@ impl Operator {
         if let Some(seen) = seen {
             payload["seen_version"] = seen.version.0.into();
         }
-        let function = self.stack.function("token-refresh");
+        let function = self.stack.live_function("token-refresh");
         let answer = self.functions.invoke(&function, &payload).await?;
         let visited = &answer["mailboxes"][0];
         let found = visited["found"].as_str().or(visited["error"].as_str());

@@ -136,7 +136,7 @@ impl Tokens for Outside<'_> {
     }
 
     async fn renew(&self, seen: &Version) -> Result<(), String> {
-        let function = self.office.stack.function("token-refresh");
+        let function = self.office.stack.live_function("token-refresh");
         let payload = json!({ "mailbox": self.mailbox.as_str(), "seen_version": seen.0 });
         let answer = self.office.functions.invoke(&function, &payload).await;
         answer.map(|_| ()).map_err(|error| chain(&error))

@@ -219,7 +219,7 @@ where
     /// Measures the valves, and sets them as the states want them, with one listing for all. What fails here is made good
     /// by the next tick.
     async fn reconcile(&self, visits: &[Visit]) {
-        let function = self.stack.function("send-email");
+        let function = self.stack.live_function("send-email");
         let mappings = match self.outside.of_function(&function).await {
             Ok(mappings) => mappings,
             Err(error) => {

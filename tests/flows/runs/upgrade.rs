@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::contoso::{ADDRESS, Contoso, MAILBOX, Setup};
 use tests::stack::Progress;
 
@@ -45,8 +45,14 @@ async fn upgraded(contoso: &mut Contoso) -> Result<()> {
     let first = inbox.wait_until(|messages| messages.len() >= BEFORE, PATIENCE);
     first.await.context("nothing leaves")?;
 
+    let before = contoso.stack.live_version("send-email").await?;
     let is_upgraded = [("LogLevel".to_owned(), "DEBUG".to_owned())];
     contoso.stack.update(is_upgraded, "").await?;
+    let after = contoso.stack.live_version("send-email").await?;
+    ensure!(
+        before != after,
+        "version {before} does all of the work still"
+    );
     let left = subjects(contoso, ADDRESS).len();
     ensure!(left < LETTERS, "all had left before the upgrade was over");
 
@@ -56,5 +62,48 @@ async fn upgraded(contoso: &mut Contoso) -> Result<()> {
     assert_eq!(arrived.into_iter().collect::<BTreeSet<_>>(), sent);
     let status = contoso.status(MAILBOX).await?;
     assert_eq!(status["failed_queue"]["waiting"], json!(0), "{status:#}");
+    Ok(())
+}
+
+/// The local AWS has no CodeDeploy, so the template is shown to SAM alone: with `canary` each function's alias is moved by a
+/// tenth first, and back when the function fails; without it nothing of CodeDeploy is there.
+pub(crate) async fn a_canary_is_made_by_its_parameter_alone(contoso: &Contoso) -> Result<()> {
+    let of = |kind: &'static str, template: &Value| {
+        let resources = template["Resources"].as_object().into_iter().flatten();
+        resources
+            .map(|(_, resource)| resource.clone())
+            .filter(|resource| resource["Type"] == kind)
+            .collect::<Vec<_>>()
+    };
+    let at_once = contoso.stack.transformed("Rollout", "at-once").await?;
+    let aliases = of("AWS::Lambda::Alias", &at_once);
+    assert_eq!(aliases.len(), 3);
+    for alias in aliases {
+        assert_eq!(alias["UpdatePolicy"], Value::Null, "{alias:#}");
+    }
+    ensure!(!at_once.to_string().contains("AWS::CodeDeploy"));
+
+    let canary = contoso.stack.transformed("Rollout", "canary").await?;
+    for alias in of("AWS::Lambda::Alias", &canary) {
+        let policy = &alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"];
+        let group = policy["DeploymentGroupName"]["Ref"].as_str();
+        let group = group.context("an alias that moves at once")?;
+        let group = &canary["Resources"][group]["Properties"];
+        let function = alias["Properties"]["FunctionName"]["Ref"].as_str();
+        let alarm = format!("{}Errors", function.context("an alias of no function")?);
+        let alarms = json!({ "Enabled": true, "Alarms": [{ "Name": { "Ref": alarm } }] });
+        assert_eq!(group["AlarmConfiguration"], alarms);
+        let comes_back = &group["AutoRollbackConfiguration"];
+        assert_eq!(comes_back["Enabled"], true);
+        let events = comes_back["Events"].as_array().into_iter().flatten();
+        assert!(
+            events
+                .into_iter()
+                .any(|event| event == "DEPLOYMENT_STOP_ON_ALARM")
+        );
+        let tenth = &group["DeploymentConfigName"]["Fn::Sub"][1]["ConfigName"];
+        assert_eq!(tenth, "Canary10Percent10Minutes");
+    }
+    assert_eq!(of("AWS::CodeDeploy::DeploymentGroup", &canary).len(), 3);
     Ok(())
 }

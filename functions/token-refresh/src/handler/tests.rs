@@ -81,7 +81,7 @@ impl Mailboxes for &Town {
 
 impl Valves for &Town {
     async fn of_function(&self, function: &str) -> Result<Vec<Mapping>, MappingError> {
-        assert_eq!(function, "pillarbox-send-email");
+        assert_eq!(function, "pillarbox-send-email:live");
         let mapping = |mailbox: &MailboxId| Mapping {
             id: mailbox.to_string(),
             queue_arn: format!("arn:aws:sqs:eu-west-1:123456789012:pillarbox_{mailbox}"),
