@@ -1,11 +1,20 @@
 //! Invocation of the stack's own functions.
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::config::Builder;
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::Value;
 
 use super::boxed;
+
+/// How long a function may take to answer. `token-refresh` waits for the provider as long as
+/// [`Http::TIMEOUT`](crate::oauth::Http::TIMEOUT), and stores what it got. Whoever asked again before that
+/// would renew twice.
+const PATIENCE: Duration = Duration::from_secs(25);
 
 /// The functions of the stack.
 #[derive(Debug, Clone)]
@@ -26,10 +35,15 @@ impl Functions {
     /// The functions of the account.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
-        Self(Client::new(config))
+        let timeouts = TimeoutConfig::builder()
+            .operation_timeout(PATIENCE)
+            .disable_operation_attempt_timeout()
+            .build();
+        let config = Builder::from(config).timeout_config(timeouts).build();
+        Self(Client::from_conf(config))
     }
 
-    /// Invokes a function and waits for its answer.
+    /// Invokes a function and waits for its answer, for 25 seconds.
     ///
     /// # Errors
     ///
@@ -52,5 +66,51 @@ impl Functions {
                 value["errorMessage"].as_str().unwrap_or(&kind).to_owned(),
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::oauth::Http;
+
+    #[tokio::test]
+    async fn a_function_that_takes_its_time_is_not_invoked_again() {
+        assert!(PATIENCE > Http::TIMEOUT);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let credentials = Credentials::new("key", "secret", None, None, "test");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .region(Region::new("eu-west-1"))
+            .endpoint_url(endpoint)
+            .build();
+        let functions = Functions::new(&config);
+        let payload = serde_json::json!({ "mailbox": "billing" });
+        let invoked = tokio::spawn(async move {
+            let begun = Instant::now();
+            let answer = functions
+                .invoke("pillarbox-token-refresh:live", &payload)
+                .await;
+            (answer, begun.elapsed())
+        });
+        let (mut invocation, _) = listener.accept().await.unwrap();
+        invocation.read_u8().await.unwrap();
+        // From here on nobody waits for the time to pass.
+        tokio::time::pause();
+        let (answer, took) = invoked.await.unwrap();
+        assert!(
+            matches!(answer, Err(InvokeError::Unavailable(_))),
+            "{answer:?}"
+        );
+        assert!(took >= PATIENCE, "{took:?}");
+        let again = tokio::time::timeout(PATIENCE, listener.accept()).await;
+        assert!(again.is_err(), "it is invoked again");
     }
 }

@@ -41,7 +41,8 @@ pub use self::steps::StepTable;
 
 /// The configuration that every client of a function shares.
 ///
-/// A call may take 4 seconds and, with its retries, 12: no function may hang on AWS.
+/// A call may take 4 seconds and, with its retries, 12: no function may hang on AWS. What waits for more than AWS itself,
+/// as an invocation of another function does, has its own times.
 pub async fn load() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(Duration::from_secs(4))
