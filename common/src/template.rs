@@ -58,8 +58,8 @@ pub struct Rendered {
 /// Why a template makes no mail.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
-    /// The template, or the data for it, is wrong; a repeat changes nothing. What it says quotes the template, and of
-    /// the data at most a name by which the template includes a file.
+    /// The template, or the data for it, is wrong; a repeat changes nothing. What it says quotes the template and never
+    /// the data.
     #[error("{0}")]
     Faulty(String),
     /// Its files cannot be read now; later they may.

@@ -64,17 +64,14 @@ impl Worker {
     /// Whether the process holds the TCP connection whose own end is at `address`.
     #[must_use]
     pub fn holds(self, address: SocketAddr) -> bool {
-        let Some(inode) = inode_of(address) else {
-            return false;
-        };
-        let socket = format!("socket:[{inode}]");
+        let sockets = sockets_at(address);
         let Ok(files) = fs::read_dir(format!("/proc/{}/fd", self.process)) else {
             return false;
         };
         files
             .flatten()
             .filter_map(|file| fs::read_link(file.path()).ok())
-            .any(|target| target.to_str() == Some(&socket))
+            .any(|target| sockets.iter().any(|socket| target.to_str() == Some(socket)))
     }
 
     /// The most memory that the process has held so far, in bytes.
@@ -93,14 +90,16 @@ impl Worker {
     }
 }
 
-/// The inode of the socket whose own end is at an address of IPv4, as the kernel lists it.
-fn inode_of(address: SocketAddr) -> Option<String> {
-    let table = fs::read_to_string("/proc/net/tcp").ok()?;
+/// The sockets whose own end is at an address of IPv4, as the kernel lists them and as links to them read. Connections to
+/// different places can share one port.
+fn sockets_at(address: SocketAddr) -> Vec<String> {
+    let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
     let port = format!(":{:04X}", address.port());
-    table.lines().skip(1).find_map(|line| {
+    let sockets = table.lines().skip(1).filter_map(|line| {
         let mut fields = line.split_whitespace();
         let own = fields.nth(1)?;
         let inode = fields.nth(7)?;
-        (own.ends_with(&port) && inode != "0").then(|| inode.to_owned())
-    })
+        (own.ends_with(&port) && inode != "0").then(|| format!("socket:[{inode}]"))
+    });
+    sockets.collect()
 }

@@ -51,7 +51,7 @@ pub(super) fn fill(
         if let Some(wanted) = wanted {
             return Err(Stop::Wants(wanted));
         }
-        made.map_err(|error| Stop::Faulty(problem(&error, name, limit)))?;
+        made.map_err(|error| Stop::Faulty(problem(&error, name, files, limit)))?;
         let text = String::from_utf8(output.octets);
         *filled = Some(text.map_err(|_| Stop::Faulty(format!("{name} makes no text")))?);
     }
@@ -83,10 +83,11 @@ fn environment(files: Files, wanted: Arc<Mutex<Option<String>>>) -> Environment<
     environment
 }
 
-/// What is wrong, in words that quote the template, and of the data at most a name by which a file is included.
-fn problem(error: &Error, part: &str, limit: usize) -> String {
+/// What is wrong, in words that quote the template and never the data.
+fn problem(error: &Error, part: &str, files: &Files, limit: usize) -> String {
     let innermost = innermost(error);
-    let place = format!("{}{}", Prefix::Templates, innermost.name().unwrap_or(part));
+    let file = innermost.name().unwrap_or(part);
+    let place = format!("{}{file}", Prefix::Templates);
     let line = innermost
         .line()
         .map_or_else(String::new, |line| format!(" line {line}"));
@@ -105,9 +106,26 @@ fn problem(error: &Error, part: &str, limit: usize) -> String {
     match innermost.detail() {
         _ if kind == ErrorKind::WriteFailure => format!("{place} makes more than {limit} octets"),
         _ if kind == ErrorKind::OutOfFuel => format!("{place}{line} takes more than {FUEL} steps"),
+        Some(detail)
+            if kind == ErrorKind::TemplateNotFound
+                && !names_what_is_missing(file, files, detail) =>
+        {
+            format!("{place}{line}: the data names a file to include that is not there")
+        }
         Some(detail) if is_of_the_template => format!("{place}{line}: {detail}"),
         Some(_) | None => format!("{place}{line}: {kind}"),
     }
+}
+
+/// Whether a template writes out the name of every missing file that `detail` quotes.
+fn names_what_is_missing(template: &str, files: &Files, detail: &str) -> bool {
+    let source = files.get(template).and_then(Option::as_deref);
+    let source = source.unwrap_or_default();
+    let missing = files.iter().filter(|(_, file)| file.is_none());
+    let mut quoted = missing.filter(|(name, _)| detail.contains(name.as_str()));
+    quoted.all(|(name, _)| {
+        source.contains(&format!("'{name}'")) || source.contains(&format!("\"{name}\""))
+    })
 }
 
 /// The error that the others are about: an include fails because of what is included.

@@ -106,6 +106,10 @@ async fn what_is_wrong_is_named_with_its_place_and_without_the_data() {
             "templates/invoice/3/text.txt line 1: tried to include non-existing template '../mailboxes/billing/secret'",
         ),
         (
+            text("{% include customer.name %}").to_vec(),
+            "templates/invoice/3/text.txt line 1: the data names a file to include that is not there",
+        ),
+        (
             text("{{ customer.name | shout }}").to_vec(),
             "templates/invoice/3/text.txt line 1: filter shout is unknown",
         ),

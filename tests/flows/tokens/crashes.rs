@@ -43,14 +43,15 @@ async fn killed_at<T>(
         about: secret(contoso, mailbox, kind),
         moment,
     });
+    let mut endings = Vec::new();
     for _ in 0..BEGINNINGS {
-        // Nobody hears how work ends that is killed.
-        drop(work().await);
+        let ended = work().await;
+        endings.push(ended.map_or_else(|error| format!("{error:#}"), |_| "well".to_owned()));
         if let Ok(heard) = tokio::time::timeout(A_MOMENT, &mut killed).await {
             return heard.context("the worker had gone before it was killed");
         }
     }
-    bail!("{function} was not killed {moment:?} {operation} of {kind}")
+    bail!("{function} was not killed {moment:?} {operation} of {kind}; its work ended {endings:?}")
 }
 
 /// Whatever became of the renewed tokens, the grant is the same, and the next renewal continues it.
