@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use clap_complete::Shell;
 use common::class::Class;
 use common::mailbox::MailboxId;
@@ -255,6 +255,12 @@ pub(crate) struct Drop {
 
 /// Which notifications of a failed queue are meant: those that fit everything that is said.
 #[derive(Debug, Args)]
+#[command(group(
+    ArgGroup::new("which")
+        .args(["ids", "class", "older_than", "newer_than", "all"])
+        .multiple(true)
+        .required(true)
+))]
 pub(crate) struct Selection {
     #[command(flatten)]
     pub(crate) of: Mailbox,
@@ -412,6 +418,7 @@ mod tests {
         assert!(redrive(&["--all"]).is_ok());
         assert!(redrive(&["invoice-1", "invoice-2", "--class", "expired"]).is_ok());
         assert!(redrive(&["--all", "--class", "expired"]).is_err());
+        assert!(redrive(&["--dry-run"]).is_err(), "nothing is selected");
         assert!(redrive(&["--class", "of-another-time"]).is_err());
     }
 
