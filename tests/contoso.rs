@@ -281,8 +281,7 @@ impl Contoso {
             .find(|one| one.number == connection)
             .context("the connection is not recorded")?
             .peer;
-        let workers = self.stack.workers("send-email");
-        let worker = workers.into_iter().find(|worker| worker.holds(peer));
+        let worker = self.stack.worker_at(peer, "send-email");
         worker.context("no worker holds the connection")
     }
 

@@ -40,6 +40,8 @@ use tokio::sync::Semaphore;
 
 use crate::town::Town;
 
+/// How many flows run at a time besides those that last for minutes: a machine with two cores serves so many well.
+const SHORT: usize = 8;
 /// How many flows at a time drive a browser. A page waits for its browser, and the browsers for the cores.
 const BROWSERS: usize = 3;
 
@@ -71,11 +73,32 @@ fn main() -> Result<()> {
     let town = Arc::new(Town::default());
     let runtime = Arc::new(Runtime::new()?);
     let any = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
+    let short = Arc::new(Semaphore::new(SHORT));
     let browsers = Arc::new(Semaphore::new(BROWSERS));
+    // They wait more than they work.
     let mut flows = flows!(
         town,
         runtime,
         any,
+        None,
+        [
+            tokens::crashes::a_renewal_killed_at_any_step_is_completed_by_the_next,
+            tokens::crashes::a_consent_killed_at_any_step_leaves_the_old_grant_or_the_new,
+            sending::the_schedule_renews_a_token_that_expires,
+            sending::a_worker_killed_before_it_sends_loses_nothing,
+            sending::a_worker_killed_while_it_sends_leaves_an_unknown,
+            redrive::a_redrive_that_is_cut_short_is_repeated,
+            runs::chaos::nothing_is_lost_and_nothing_is_doubled,
+            runs::pace::a_burst_keeps_to_the_limit_and_costs_few_receives,
+            runs::pace::the_end_of_an_outage_keeps_to_the_limit_and_costs_few_receives,
+            runs::upgrade::an_upgrade_loses_and_doubles_nothing_on_the_way,
+            runs::consent_loss::fifty_waiting_notifications_outlast_a_revoked_grant,
+        ]
+    );
+    flows.extend(flows!(
+        town,
+        runtime,
+        short,
         None,
         [
             accounts::a_user_name_other_than_the_address,
@@ -92,8 +115,6 @@ fn main() -> Result<()> {
             tokens::races::an_answer_that_is_lost_costs_no_grant,
             tokens::races::a_consent_beats_the_renewals_under_way,
             tokens::races::a_late_refusal_of_the_old_grant_stops_nobody,
-            tokens::crashes::a_renewal_killed_at_any_step_is_completed_by_the_next,
-            tokens::crashes::a_consent_killed_at_any_step_leaves_the_old_grant_or_the_new,
             tokens::commands::an_operator_checks_each_step_and_renews,
             tokens::commands::an_operator_sends_a_test_mail,
             tokens::commands::a_refused_client_secret_is_read_again_and_tried_once_more,
@@ -110,24 +131,15 @@ fn main() -> Result<()> {
             sending::a_body_that_is_no_notification_is_in_the_failed_queue_with_the_field_named,
             sending::a_second_mailbox_has_its_own_queue_and_account,
             sending::a_token_that_the_server_refuses_is_renewed_once_and_the_mail_leaves,
-            sending::the_schedule_renews_a_token_that_expires,
-            sending::a_worker_killed_before_it_sends_loses_nothing,
-            sending::a_worker_killed_while_it_sends_leaves_an_unknown,
             sending::a_paused_mailbox_keeps_its_mail_until_it_is_resumed,
             sending::a_dry_run_leaves_the_id_to_the_mail_that_leaves_when_it_is_told_to,
             objects::a_file_of_the_bucket_arrives_and_a_missing_one_is_named,
             objects::a_body_that_the_queue_does_not_take_arrives_from_the_bucket,
             sending::a_notification_to_many_goes_out_in_parts_and_is_completed_by_a_redrive,
             redrive::what_was_set_aside_goes_back_by_id_by_class_and_all_of_it,
-            redrive::a_redrive_that_is_cut_short_is_repeated,
-            runs::chaos::nothing_is_lost_and_nothing_is_doubled,
-            runs::pace::a_burst_keeps_to_the_limit_and_costs_few_receives,
-            runs::pace::the_end_of_an_outage_keeps_to_the_limit_and_costs_few_receives,
-            runs::upgrade::an_upgrade_loses_and_doubles_nothing_on_the_way,
             runs::upgrade::a_canary_is_made_by_its_parameter_alone,
-            runs::consent_loss::fifty_waiting_notifications_outlast_a_revoked_grant,
         ]
-    );
+    ));
     let lack = lack(Kind::Chromium);
     flows.extend(flows!(
         town,
@@ -166,15 +178,16 @@ fn main() -> Result<()> {
     flows.extend(flows!(
         town,
         runtime,
-        any,
+        short,
         lack,
         [elsewhere::a_server_of_somebody_else_s_grants_and_renews]
     ));
-    // They wait more than they work.
+    // Each waits for its turn.
     arguments.test_threads = arguments.test_threads.or(Some(flows.len()));
     let conclusion = libtest_mimic::run(&arguments, flows);
     if let Some(town) = Arc::into_inner(town) {
-        runtime.block_on(town.stop())?;
+        let is_whole = arguments.filter.is_none() && arguments.skip.is_empty();
+        runtime.block_on(town.stop(is_whole))?;
     }
     conclusion.exit()
 }

@@ -108,14 +108,14 @@ impl Town {
         Ok(&self.0.get_or_try_init(start).await?.contoso)
     }
 
-    /// Ends what was started, after a look at what was shown to anybody.
-    pub(crate) async fn stop(self) -> Result<()> {
+    /// Ends what was started, after a look at what was shown to anybody. Whether all flows have run says `is_whole`.
+    pub(crate) async fn stop(self, is_whole: bool) -> Result<()> {
         let Some(Running { contoso, .. }) = self.0.into_inner() else {
             return Ok(());
         };
         let heard = heard::as_documented(&contoso).await;
         let kept = secrecy::no_secret_is_shown(&contoso).await;
-        let measured = measured::as_documented(&contoso).await;
+        let measured = measured::as_documented(&contoso, is_whole).await;
         contoso.stop().await?;
         heard.and(kept).and(measured)
     }

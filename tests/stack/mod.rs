@@ -21,6 +21,7 @@ mod witness;
 mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -331,6 +332,12 @@ impl Stack {
     #[must_use]
     pub fn workers(&self, function: &str) -> Vec<Worker> {
         workers::of(&self.function(function), &self.ministack.url())
+    }
+
+    /// The process of a function that holds the TCP connection whose own end is at `address`.
+    #[must_use]
+    pub fn worker_at(&self, address: SocketAddr, function: &str) -> Option<Worker> {
+        workers::at(address, &self.function(function), &self.ministack.url())
     }
 
     /// Shortens how long a mailbox's queue hides what a worker took, so that a test need not wait for it.

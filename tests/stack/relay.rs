@@ -183,13 +183,19 @@ impl Weather {
         hears
     }
 
-    /// The ambush that a call runs into; `makes_it` says whether a function makes the call. It is over then.
-    fn sprung(&self, call: &Call, makes_it: impl Fn(&str) -> bool) -> Option<Laid> {
+    /// The function that an ambush waits for at a call.
+    fn awaited(&self, call: &Call) -> Option<String> {
+        let sky = self.sky();
+        let laid = sky.ambushes.iter().find(|laid| laid.awaits(call))?;
+        Some(laid.ambush.function.clone())
+    }
+
+    /// The ambush that a call of a function runs into. It is over then.
+    fn sprung(&self, call: &Call, function: &str) -> Option<Laid> {
         let ambushes = &mut self.sky().ambushes;
-        ambushes.retain(|laid| !laid.killed.is_closed());
         let at = ambushes
             .iter()
-            .position(|laid| laid.ambush.awaits(call) && makes_it(&laid.ambush.function))?;
+            .position(|laid| laid.awaits(call) && laid.ambush.function == function)?;
         Some(ambushes.swap_remove(at))
     }
 
@@ -232,14 +238,11 @@ impl Clerk {
         let target = target.and_then(|target| target.to_str().ok());
         let target = target.unwrap_or_default().to_owned();
         let call = Call::read(&target, &body);
-        let makes_it = |function: &str| self.worker(function).is_some();
-        let sprung = call
-            .as_ref()
-            .and_then(|call| self.weather.sprung(call, makes_it));
+        let sprung = call.as_ref().and_then(|call| self.sprung(call));
         let request = Request::from_parts(parts, body.into());
-        if let Some(laid) = sprung {
+        if let Some((laid, worker)) = sprung {
             // Whoever gives the call up ends what serves it; the ambush goes on.
-            let sprung = tokio::spawn(self.spring(laid, request));
+            let sprung = tokio::spawn(self.spring(laid, worker, request));
             return sprung.await.unwrap_or(Err(Unanswered));
         }
         match self.weather.decide(call) {
@@ -265,18 +268,25 @@ impl Clerk {
         }
     }
 
-    /// Lets a call run into an ambush. Where its worker is not found, or ended by itself, the ambush is laid again: one
-    /// that has given the call up meanwhile makes it anew over another connection.
-    async fn spring(self, laid: Laid, request: Request) -> Result<Response, Unanswered> {
+    /// The ambush that a call runs into, and the worker that makes it.
+    fn sprung(&self, call: &Call) -> Option<(Laid, Worker)> {
+        let function = self.weather.awaited(call)?;
+        let worker = self.worker(&function)?;
+        Some((self.weather.sprung(call, &function)?, worker))
+    }
+
+    /// Lets a call run into an ambush. Where its worker ends by itself, the ambush is laid again.
+    async fn spring(
+        self,
+        laid: Laid,
+        worker: Worker,
+        request: Request,
+    ) -> Result<Response, Unanswered> {
         let answer = match laid.ambush.moment {
             Moment::Before => Err(Unanswered),
             Moment::After => self.pass(request).await,
         };
-        let is_killed = match self.worker(&laid.ambush.function) {
-            Some(worker) => worker.kill().await.is_ok(),
-            None => false,
-        };
-        if !is_killed {
+        if worker.kill().await.is_err() {
             self.weather.sky().ambushes.push(laid);
             return Err(Unanswered);
         }
@@ -287,8 +297,7 @@ impl Clerk {
 
     /// The worker of a function that makes the call, if it is one of that function.
     fn worker(&self, function: &str) -> Option<Worker> {
-        let workers = workers::of(function, self.passage.ministack());
-        workers.into_iter().find(|worker| worker.holds(self.peer))
+        workers::at(self.peer, function, self.passage.ministack())
     }
 
     async fn pass(&self, mut request: Request) -> Result<Response, Unanswered> {

@@ -40,6 +40,13 @@ pub(super) fn of(function: &str, endpoint: &str) -> Vec<Worker> {
         .collect()
 }
 
+/// The one of them that holds the TCP connection whose own end is at `address`.
+pub(super) fn at(address: SocketAddr, function: &str, endpoint: &str) -> Option<Worker> {
+    let sockets = sockets_at(address);
+    let mut workers = of(function, endpoint).into_iter();
+    workers.find(|worker| worker.has_one_of(&sockets))
+}
+
 impl Worker {
     /// Ends the process at once, as a crash would.
     ///
@@ -61,10 +68,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Whether the process holds the TCP connection whose own end is at `address`.
-    #[must_use]
-    pub fn holds(self, address: SocketAddr) -> bool {
-        let sockets = sockets_at(address);
+    fn has_one_of(self, sockets: &[String]) -> bool {
         let Ok(files) = fs::read_dir(format!("/proc/{}/fd", self.process)) else {
             return false;
         };

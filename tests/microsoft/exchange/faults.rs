@@ -7,6 +7,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use super::super::lock;
 use super::replies::KnownReply;
 
@@ -66,6 +68,8 @@ pub enum Effect {
     Trickle,
     /// A pause, then the work as usual.
     Pause(Duration),
+    /// A pause until the gate lets it go on, then the work as usual.
+    Wait(Gate),
     /// The connection is closed at once, and the work is not done.
     HangUp,
     /// Silence until the peer goes away.
@@ -82,6 +86,38 @@ pub enum Effect {
     /// Under TLS, a certificate that the trusted authority did not sign.
     Impostor,
 }
+
+/// Where dialogues wait until somebody lets them go on.
+#[derive(Clone, Debug)]
+pub struct Gate(Arc<Semaphore>);
+
+impl Gate {
+    /// A gate that nobody passes.
+    #[must_use]
+    pub fn closed() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+
+    /// Lets one dialogue go on: one that waits, or the next one that comes.
+    pub fn let_one_through(&self) {
+        self.0.add_permits(1);
+    }
+
+    pub(super) async fn pass(&self) {
+        // The gate is never taken away.
+        if let Ok(permit) = self.0.acquire().await {
+            permit.forget();
+        }
+    }
+}
+
+impl PartialEq for Gate {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Gate {}
 
 /// What is known at the moment a fault is considered.
 #[derive(Clone, Debug)]

@@ -24,7 +24,7 @@ use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-pub use faults::{Effect, Fault, Moment, Stage};
+pub use faults::{Effect, Fault, Gate, Moment, Stage};
 pub use limits::Limits;
 pub use record::{Connection, Counters};
 

@@ -33,10 +33,12 @@ pub(super) struct Laid {
     pub(super) killed: oneshot::Sender<()>,
 }
 
-impl Ambush {
-    /// Whether this is the call.
+impl Laid {
+    /// Whether this is the call, and somebody still listens.
     pub(super) fn awaits(&self, call: &Call) -> bool {
         let operation = call.target.rsplit('.').next();
-        operation == Some(self.operation) && call.about == self.about
+        operation == Some(self.ambush.operation)
+            && call.about == self.ambush.about
+            && !self.killed.is_closed()
     }
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use serde_json::json;
+use tokio::io::AsyncReadExt;
 
 use super::*;
 
@@ -44,7 +45,7 @@ fn an_ambush_is_for_one_call_until_nobody_waits_for_it_and_outlasts_the_storm() 
             about: format!("pillarbox/mailboxes/billing/{secret}"),
         };
         weather
-            .sprung(&call, |_| true)
+            .sprung(&call, "pillarbox-token-refresh")
             .map(|laid| laid.ambush.moment)
     };
     let waiting = weather.ambush(ambush());
@@ -95,15 +96,35 @@ async fn the_worker_that_makes_the_call_is_killed() {
 }
 
 #[tokio::test]
-async fn an_ambush_whose_worker_has_gone_is_laid_again() {
+async fn an_ambush_whose_worker_has_ended_by_itself_is_laid_again() {
     // A second provider in one process is the first one.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let ministack = "http://127.0.0.1:9/ended".to_owned();
     let clerk = Clerk {
         weather: Weather::default(),
-        passage: Passage::to("http://127.0.0.1:9".to_owned()).unwrap(),
+        passage: Passage::to(ministack.clone()).unwrap(),
         mortal: Arc::from("pillarbox-send-email"),
         peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 9)),
     };
+    let mut process = tokio::process::Command::new("bash")
+        .args(["-c", "echo; read -r"])
+        .env("AWS_LAMBDA_FUNCTION_NAME", "pillarbox-token-refresh")
+        .env("AWS_ENDPOINT_URL", &ministack)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    // Once it speaks it has its environment.
+    let speaks = process.stdout.as_mut().unwrap().read_u8().await;
+    assert_eq!(speaks.unwrap(), b'\n');
+    let workers = workers::of("pillarbox-token-refresh", &ministack);
+    let [worker] = workers[..] else {
+        panic!("{workers:?}");
+    };
+    drop(process.stdin.take());
+    process.wait().await.unwrap();
+
     let weather = clerk.weather.clone();
     let mut hears = weather.ambush(Ambush {
         function: "pillarbox-token-refresh".to_owned(),
@@ -112,7 +133,10 @@ async fn an_ambush_whose_worker_has_gone_is_laid_again() {
         moment: Moment::Before,
     });
     let laid = weather.sky().ambushes.pop().unwrap();
-    clerk.spring(laid, Request::default()).await.unwrap_err();
+    clerk
+        .spring(laid, worker, Request::default())
+        .await
+        .unwrap_err();
     assert_eq!(weather.sky().ambushes.len(), 1);
     hears.try_recv().expect_err("nobody was killed");
 }

@@ -72,6 +72,10 @@ impl Session {
                 self.wire.flush().await?;
                 tokio::time::sleep(pause).await;
             }
+            Effect::Wait(gate) => {
+                self.wire.flush().await?;
+                gate.pass().await;
+            }
             Effect::Lie(text) => self.lie = Some(text),
             Effect::Inject(octets) => self.injection = Some(octets),
             Effect::Trickle => self.wire.trickle().await?,
