@@ -128,6 +128,7 @@ fn main() -> Result<()> {
             templates::a_template_is_shown_and_then_makes_the_mail,
             sending::a_notification_arrives_byte_for_byte_as_composed,
             sending::a_repeated_notification_is_one_mail,
+            sending::news_that_nobody_takes_costs_no_mail,
             sending::a_body_that_is_no_notification_is_in_the_failed_queue_with_the_field_named,
             sending::a_second_mailbox_has_its_own_queue_and_account,
             sending::a_token_that_the_server_refuses_is_renewed_once_and_the_mail_leaves,

@@ -3,11 +3,15 @@
 //! repository, so each of them looks at something that was really measured.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use common::metrics::{Metric, NAMESPACE};
 use serde_json::Value;
 use tests::contoso::Contoso;
+use tokio::time::{Instant, interval};
+
+use crate::SOON;
 
 /// A metric under one set of dimensions.
 type Curve = (Metric, Vec<String>);
@@ -40,6 +44,33 @@ pub(crate) async fn as_documented(contoso: &Contoso, is_whole: bool) -> Result<(
         "nobody measured {missing:?}"
     );
     Ok(())
+}
+
+/// Waits until `send-email` has measured so much of a mailbox: its log is written a moment after its work.
+pub(crate) async fn wait_for(
+    contoso: &Contoso,
+    mailbox: &str,
+    metric: Metric,
+    wanted: u64,
+) -> Result<()> {
+    let deadline = Instant::now() + SOON;
+    let mut rounds = interval(Duration::from_secs(1));
+    loop {
+        rounds.tick().await;
+        let lines = contoso.stack.logs("send-email").await?;
+        let measured = lines.iter().filter_map(|line| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            (line["Mailbox"] == mailbox).then(|| line[metric.as_str()].as_u64())?
+        });
+        let measured: u64 = measured.sum();
+        if measured == wanted {
+            return Ok(());
+        }
+        ensure!(
+            measured < wanted && Instant::now() < deadline,
+            "{metric:?} of {mailbox} is {measured} and not {wanted}"
+        );
+    }
 }
 
 /// The curves that a line adds to, each of which is in the table.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use common::mailbox::{MailboxId, Settings};
 use common::message::{MessageIdentity, SenderPolicy, compose};
+use common::metrics::Metric;
 use common::notification::{Notification, NotificationId};
 use jiff::Timestamp;
 use serde_json::json;
@@ -12,7 +13,7 @@ use tests::contoso::{ADDRESS, Contoso, MAILBOX};
 use tests::microsoft::exchange::{Effect, Fault, Moment, Stage};
 
 use crate::letters::{drained, letter, mails};
-use crate::{SOON, connected};
+use crate::{SOON, connected, measured};
 
 /// The template's own mailbox is connected, and what arrives is what the composer makes of the notification: the same
 /// bytes, in the same envelope.
@@ -118,6 +119,21 @@ pub(crate) async fn a_second_mailbox_has_its_own_queue_and_account(
     assert_eq!(mails[0].account, "orders@contoso.com");
     assert_eq!(mails[0].envelope.reverse_path, "orders@contoso.com");
     Ok(())
+}
+
+/// EventBridge takes no event of a mailbox: its mail leaves, and a metric says how much was not told.
+pub(crate) async fn news_that_nobody_takes_costs_no_mail(contoso: &Contoso) -> Result<()> {
+    let mailbox = "untold";
+    connected(contoso, mailbox).await?;
+    contoso.stack.take_no_events(mailbox);
+    for subject in ["the first without news", "the second without news"] {
+        contoso
+            .enqueue(mailbox, &letter(subject).to_string())
+            .await?;
+        mails(contoso, subject, 1, SOON).await?;
+    }
+    drained(contoso, mailbox, SOON).await?;
+    measured::wait_for(contoso, mailbox, Metric::EventsNotPut, 2).await
 }
 
 /// Exchange stops accepting a token before its time: it is renewed once, on the spot, and the mail leaves.

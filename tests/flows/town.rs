@@ -18,7 +18,7 @@ use crate::households::{self, Servers};
 use crate::{heard, measured, nowhere, secrecy};
 
 /// The mailboxes besides the template's own: each flow that changes one has one to itself.
-pub(crate) const MAILBOXES: [&str; 42] = [
+pub(crate) const MAILBOXES: [&str; 43] = [
     "orders",
     "linked",
     "stranger",
@@ -60,6 +60,7 @@ pub(crate) const MAILBOXES: [&str; 42] = [
     "enclosing",
     "outgrown",
     "walked",
+    "untold",
     "shelved",
 ];
 
@@ -204,6 +205,7 @@ fn with_limit(block: &str, limit: Limit, microsoft: &Microsoft) -> String {
     settings["limit_window_seconds"] = limit.window.as_secs().into();
     if limit_of(OUTAGE) == Some(limit) {
         settings["event_addresses"] = "hashed".into();
+        settings["client_secret_expires_on"] = "2099-01-31".into();
     }
     block.replace(
         "MoreSettings: !Ref MoreSettings",

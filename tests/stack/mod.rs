@@ -361,7 +361,7 @@ impl Stack {
         Ok(())
     }
 
-    /// Lets DynamoDB and Secrets Manager fail one mailbox's calls, and its workers die at them, until it is calm again.
+    /// Lets DynamoDB, Secrets Manager and EventBridge fail one mailbox's calls, and its workers die at them, until it is calm again.
     /// There is one storm at a time.
     pub fn storm(&self, storm: Storm) {
         self.weather.storm(storm);
@@ -371,6 +371,11 @@ impl Stack {
     #[must_use]
     pub fn calm(&self) -> Damage {
         self.weather.calm()
+    }
+
+    /// Takes no event of a mailbox from here on.
+    pub fn take_no_events(&self, mailbox: &str) {
+        self.weather.take_no_events(mailbox);
     }
 
     /// Kills the next worker that makes a certain call; the receiver hears when it was. Dropping that gives it up.

@@ -1,4 +1,4 @@
-//! The functions' way to DynamoDB, Secrets Manager and S3: a relay that hands every call on, and in a [`Storm`] fails some. An
+//! The functions' way to DynamoDB, Secrets Manager, EventBridge and S3: a relay that hands every call on, and in a [`Storm`] fails some. An
 //! [`Ambush`] kills a worker at one certain call.
 //!
 //! Only the functions come this way, by the endpoint variables of the services; deployments and tests call the local AWS
@@ -38,8 +38,9 @@ pub use self::ambush::{Ambush, Moment};
 pub use self::storm::Storm;
 
 /// The variables by which the functions come this way.
-const ENDPOINTS: [&str; 3] = [
+const ENDPOINTS: [&str; 4] = [
     "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_EVENTBRIDGE",
     "AWS_ENDPOINT_URL_S3",
     "AWS_ENDPOINT_URL_SECRETS_MANAGER",
 ];
@@ -80,6 +81,8 @@ pub(super) struct Weather(Arc<Mutex<Sky>>);
 #[derive(Debug, Default)]
 struct Sky {
     ambushes: Vec<Laid>,
+    /// The mailboxes whose events are not taken, storm or not.
+    unheard: Vec<String>,
     storm: Option<Storm>,
     before: HashMap<Call, u64>,
     damage: Damage,
@@ -159,21 +162,21 @@ impl Weather {
     /// Lets a storm begin. Its counts begin anew.
     pub(super) fn storm(&self, storm: Storm) {
         let sky = &mut *self.sky();
-        *sky = Sky {
-            ambushes: std::mem::take(&mut sky.ambushes),
-            storm: Some(storm),
-            ..Sky::default()
-        };
+        sky.storm = Some(storm);
+        sky.before.clear();
+        sky.damage = Damage::default();
     }
 
     /// Ends the storm, and tells what it did.
     pub(super) fn calm(&self) -> Damage {
         let sky = &mut *self.sky();
-        let calm = Sky {
-            ambushes: std::mem::take(&mut sky.ambushes),
-            ..Sky::default()
-        };
-        std::mem::replace(sky, calm).damage
+        sky.storm = None;
+        std::mem::take(&mut sky.damage)
+    }
+
+    /// From here on no event of a mailbox is taken.
+    pub(super) fn take_no_events(&self, mailbox: &str) {
+        self.sky().unheard.push(mailbox.to_owned());
     }
 
     /// Lays an ambush; the receiver hears when the worker was killed.
@@ -202,7 +205,14 @@ impl Weather {
     /// Decides what becomes of a call, and counts it.
     fn decide(&self, call: Option<Call>) -> Fate {
         let sky = &mut *self.sky();
-        let Some((storm, call)) = sky.storm.as_ref().zip(call) else {
+        let Some(call) = call else {
+            return Fate::Passes;
+        };
+        let is_unheard = sky.unheard.iter().any(|mailbox| call.concerns(mailbox));
+        if is_unheard && call.is_of_events() {
+            return Fate::Lost;
+        }
+        let Some(storm) = &sky.storm else {
             return Fate::Passes;
         };
         if !call.concerns(&storm.mailbox) {

@@ -53,6 +53,9 @@ pub(crate) async fn a_redrive_says_how_it_went_and_can_be_left(contoso: &Contoso
     let (code, text) = ended(terminal).await?;
     assert_eq!(code, None, "a signal ended it:\n{text}");
     assert!(!text.contains("put back"), "{text}");
+    // Perhaps nothing had been begun yet. Whoever left comes back.
+    let (code, text) = at_a_terminal(contoso, &refused).await?;
+    assert_eq!(code, Some(0), "{text}");
     desk.failed(1).await?;
     let subjects: Vec<_> = subjects.iter().map(String::as_str).collect();
     desk.arrived(&subjects).await?;

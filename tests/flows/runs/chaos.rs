@@ -1,7 +1,7 @@
 //! The chaos run: everything that can go wrong does, at random, and nothing is lost and nothing doubled.
 //!
-//! Producers repeat and contradict themselves. DynamoDB and Secrets Manager fail, before and after they have done what
-//! they were asked. Exchange puts off, breaks off and accepts without saying so. Workers are killed at their calls and in
+//! Producers repeat and contradict themselves. DynamoDB, Secrets Manager and EventBridge fail, before and after they
+//! have done what they were asked. Exchange puts off, breaks off and accepts without saying so. Workers are killed at their calls and in
 //! the middle of the dialogue. The grant is revoked and given anew. Then it is calm, and the run waits until the queue is
 //! empty. Exchange's own count is the truth: what it accepted twice is a double, even if nobody heard of it.
 //!

@@ -1,4 +1,4 @@
-//! A call of DynamoDB or Secrets Manager, and the errors of the two services.
+//! A call of DynamoDB, Secrets Manager or EventBridge, and the errors of these services.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -9,22 +9,35 @@ use serde_json::{Value, json};
 pub(super) struct Call {
     /// The target, such as `DynamoDB_20120810.PutItem`.
     pub(super) target: String,
-    /// The key of the item, or the name of the secret.
+    /// The key of the item, the name of the secret, or `event#` and the mailbox of the first event.
     pub(super) about: String,
 }
 
 impl Call {
-    /// Reads a call of one of the two services; `None` for one that is about no item and no secret.
+    /// Reads a call of one of the services; `None` for one that is about no item, no secret and no event.
     pub(super) fn read(target: &str, body: &[u8]) -> Option<Self> {
         let body: Value = serde_json::from_slice(body).ok()?;
         let key = |part: &str| body[part]["pk"]["S"].as_str();
-        let about = key("Key")
+        let named = key("Key")
             .or_else(|| key("Item"))
-            .or_else(|| body["SecretId"].as_str())?;
+            .or_else(|| body["SecretId"].as_str());
+        let about = match named {
+            Some(name) => name.to_owned(),
+            None => {
+                let event = body["Entries"][0]["Detail"].as_str()?;
+                let event: Value = serde_json::from_str(event).ok()?;
+                format!("event#{}", event["mailbox"].as_str()?)
+            }
+        };
         Some(Self {
             target: target.to_owned(),
-            about: about.to_owned(),
+            about,
         })
+    }
+
+    /// Whether events are put by it.
+    pub(super) fn is_of_events(&self) -> bool {
+        is_of_events(&self.target)
     }
 
     /// Whether the call is about this mailbox: it is one of the parts of the key or name.
@@ -33,15 +46,20 @@ impl Call {
     }
 }
 
-/// Whether the target is DynamoDB's; it is Secrets Manager's otherwise.
+/// Whether the target is DynamoDB's, which has error names of its own.
 fn is_of_dynamodb(target: &str) -> bool {
     target.starts_with("DynamoDB_")
+}
+
+fn is_of_events(target: &str) -> bool {
+    target.starts_with("AWSEvents.")
 }
 
 /// The error with which the target's service says that it failed.
 pub(super) fn failure(target: &str) -> Response {
     let kind = match is_of_dynamodb(target) {
         true => "com.amazonaws.dynamodb.v20120810#InternalServerError",
+        false if is_of_events(target) => "InternalException",
         false => "InternalServiceError",
     };
     error(StatusCode::INTERNAL_SERVER_ERROR, kind)
@@ -67,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_is_known_by_the_item_or_the_secret_that_it_is_about() {
+    fn a_call_is_known_by_the_item_the_secret_or_the_events_that_it_is_about() {
         let about = |target: &str, body: Value| {
             Call::read(target, body.to_string().as_bytes()).map(|call| call.about)
         };
@@ -81,6 +99,12 @@ mod tests {
         assert_eq!(
             about("secretsmanager.GetSecretValue", secret).as_deref(),
             Some("pillarbox/mailboxes/billing/grant")
+        );
+        let detail = json!({ "mailbox": "billing" }).to_string();
+        let events = json!({ "Entries": [{ "Source": "pillarbox", "Detail": detail }] });
+        assert_eq!(
+            about("AWSEvents.PutEvents", events).as_deref(),
+            Some("event#billing")
         );
         assert_eq!(about("DynamoDB_20120810.ListTables", json!({})), None);
     }

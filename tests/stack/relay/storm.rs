@@ -1,6 +1,6 @@
 //! What a storm does to a call: a decision that is the same whenever the call is.
 //!
-//! The decision follows from the seed, the operation, what the call is about (the key of an item, the name of a secret),
+//! The decision follows from the seed, the operation, what the call is about (the key of an item, the name of a secret, the mailbox of an event),
 //! and how many such calls there were before it. So the same seed does the same to the third `PutItem` of a notification's
 //! record in each run, whichever worker makes it and whatever goes on beside it. What is not repeatable is which worker
 //! that is, and how many calls there are: both follow from how the workers race.
@@ -11,7 +11,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 use super::call::Call;
 
-/// Bad weather between the functions and DynamoDB and Secrets Manager.
+/// Bad weather between the functions and DynamoDB, Secrets Manager and EventBridge.
 #[derive(Clone, Debug)]
 pub struct Storm {
     /// What all decisions follow from.

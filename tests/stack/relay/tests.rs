@@ -31,6 +31,23 @@ fn a_storm_over_one_mailbox_spares_the_others() {
 }
 
 #[test]
+fn a_mailbox_whose_events_are_not_taken_is_served_all_else() {
+    let weather = Weather::default();
+    weather.take_no_events("billing");
+    weather.calm();
+    let fate = |target: &str, about: &str| {
+        weather.decide(Some(Call {
+            target: target.to_owned(),
+            about: about.to_owned(),
+        }))
+    };
+    assert_eq!(fate("AWSEvents.PutEvents", "event#billing"), Fate::Lost);
+    assert_eq!(fate("AWSEvents.PutEvents", "event#orders"), Fate::Passes);
+    let item = fate("DynamoDB_20120810.PutItem", "ledger#billing#a");
+    assert_eq!(item, Fate::Passes);
+}
+
+#[test]
 fn an_ambush_is_for_one_call_until_nobody_waits_for_it_and_outlasts_the_storm() {
     let weather = Weather::default();
     let ambush = || Ambush {
