@@ -53,7 +53,8 @@ macro_rules! flows {
             let (town, runtime) = (Arc::clone(&$town), Arc::clone(&$runtime));
             let turns = Arc::clone(&$turns);
             let lacks: Option<&str> = $lack;
-            let name = stringify!($($module)::+).replace(' ', "");
+            let name = stringify!($($module)::+).replace(char::is_whitespace, "");
+            let told = name.clone();
             let flow = move || {
                 let flow = async {
                     let contoso = town.contoso().await?;
@@ -61,7 +62,12 @@ macro_rules! flows {
                     $($module)::+(contoso).await
                 };
                 let outcome: Result<()> = runtime.block_on(flow);
-                outcome.map_err(|error| Failed::from(format!("{error:?}")))
+                outcome.map_err(|error| {
+                    // All failures are shown at the end, which may be far off. Nobody is left to tell when standard
+                    // error is closed.
+                    let _ = writeln!(std::io::stderr(), "{told}: {error:#}");
+                    Failed::from(format!("{error:?}"))
+                })
             };
             Trial::test(name, flow).with_ignored_flag(lacks.is_some())
         }),*]

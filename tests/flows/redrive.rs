@@ -128,6 +128,8 @@ pub(crate) async fn a_redrive_that_is_cut_short_is_repeated(contoso: &Contoso) -
     const IN_HAND: Duration = Duration::from_secs(360);
     let mailbox = CUT_SHORT;
     let desk = Desk::open(contoso, mailbox).await?;
+    let exchange = contoso.microsoft.exchange();
+    exchange.change_limits_of(&address(mailbox), |limits| limits.messages = usize::MAX);
     let is_away = desk.refuse_recipients();
     let mut sent: Vec<_> = (1..=COUNT)
         .map(|number| format!("cut short {number}"))

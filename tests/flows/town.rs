@@ -61,12 +61,13 @@ pub(crate) const MAILBOXES: [&str; 43] = [
     "outgrown",
     "walked",
     "untold",
-    "shelved",
+    SHELVED,
 ];
 
 /// The mailboxes of the flows of the failed queue.
 pub(crate) const REDRIVEN: &str = "redriven";
 pub(crate) const CUT_SHORT: &str = "interrupted";
+pub(crate) const SHELVED: &str = "shelved";
 /// The mailbox of the chaos run.
 pub(crate) const CHAOS: &str = "chaos";
 /// The mailboxes of the pace runs.
@@ -152,7 +153,8 @@ async fn start() -> Result<Running> {
     }
     contoso.stack.update([], &blocks).await?;
     // Where copies are counted they stay hidden as long as a customer's do.
-    let is_counted = |mailbox: &&str| [BURST, OUTAGE, REDRIVEN, CUT_SHORT].contains(mailbox);
+    let is_counted =
+        |mailbox: &&str| [BURST, OUTAGE, REDRIVEN, CUT_SHORT, SHELVED].contains(mailbox);
     for mailbox in MAILBOXES.iter().filter(|mailbox| !is_counted(mailbox)) {
         contoso
             .stack

@@ -9,10 +9,8 @@ use tests::microsoft::exchange::{Effect, Fault, Stage};
 use super::{at_a_terminal, ended, terminal};
 use crate::letters::letter;
 use crate::redrive::Desk;
-use crate::town::address;
+use crate::town::{SHELVED as MAILBOX, address};
 
-/// The mailbox of this flow.
-const MAILBOX: &str = "shelved";
 /// How many notifications are refused. With their second try they are fewer than a mailbox may send in a minute.
 const COUNT: usize = 10;
 
