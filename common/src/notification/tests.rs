@@ -1,5 +1,6 @@
 mod any;
 mod fields;
+mod files;
 mod formats;
 mod page;
 mod raw;
