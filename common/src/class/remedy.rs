@@ -87,7 +87,7 @@ pub(super) fn of(class: Class, about: &Concerning<'_>) -> String {
         Class::TlsRefused => "Check `smtp_host` and `smtp_port`, and that nothing between the function and the server changes the connection; for a server behind a private certification authority, give its certificate in the stack's parameter. It has to offer STARTTLS with TLS 1.2 or newer and a certificate for its name.".to_owned(),
         Class::ProtocolError => "Report this with the reply and the stage: the server and Pillarbox do not understand each other. Check first that `smtp_host` and `smtp_port` are those of a submission server.".to_owned(),
         Class::UnknownAfterData => format!(
-            "Look for the message in Sent Items of {address}. If it is there, delete the failed copy (`operator drop {mailbox}` with its id); if it is not, send it again: `operator redrive {mailbox} --resend` with its id."
+            "Look for the message in Sent Items of {address}. If it is there, delete the failed copy: `operator drop {mailbox} <id>`. If it is not, send it again: `operator redrive {mailbox} <id> --resend`."
         ),
     }
 }
