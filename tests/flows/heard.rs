@@ -1,5 +1,5 @@
 //! What others heard while the flows ran: a queue listens to every event of Pillarbox, as a customer's rule does, and each is
-//! compared with the schema of its kind.
+//! compared with the schema of its kind. Where all flows have run, there was one of every kind.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -48,8 +48,9 @@ pub(crate) async fn listen(contoso: &Contoso) -> Result<()> {
     Ok(())
 }
 
-/// Takes what was heard, shows it to the witness, and compares each event with its schema.
-pub(crate) async fn as_documented(contoso: &Contoso) -> Result<()> {
+/// Takes what was heard, shows it to the witness, and compares each event with its schema; and looks for every kind, where
+/// all flows have run.
+pub(crate) async fn as_documented(contoso: &Contoso, is_whole: bool) -> Result<()> {
     let schemas = schemas()?;
     let mut kinds = BTreeSet::new();
     for event in heard(contoso).await? {
@@ -82,6 +83,12 @@ pub(crate) async fn as_documented(contoso: &Contoso) -> Result<()> {
         }
         kinds.insert(kind.to_owned());
     }
+    let is_unheard = |kind: &&Kind| !kinds.contains(kind.as_str());
+    let unheard: Vec<_> = Kind::ALL.iter().filter(is_unheard).collect();
+    ensure!(
+        !is_whole || unheard.is_empty(),
+        "nobody heard of {unheard:?}"
+    );
     let accepted = contoso.stack.logs("send-email").await?;
     let is_sent = accepted
         .iter()

@@ -12,7 +12,8 @@ use serde_json::json;
 use tests::contoso::{ADDRESS, Contoso, MAILBOX};
 use tests::microsoft::exchange::{Effect, Fault, Moment, Stage};
 
-use crate::letters::{drained, letter, mails};
+use crate::letters::{drained, letter, mails, subjects};
+use crate::town::address;
 use crate::{SOON, connected, measured};
 
 /// The template's own mailbox is connected, and what arrives is what the composer makes of the notification: the same
@@ -118,6 +119,20 @@ pub(crate) async fn a_second_mailbox_has_its_own_queue_and_account(
     let mails = mails(contoso, "from the second mailbox", 1, SOON).await?;
     assert_eq!(mails[0].account, "orders@contoso.com");
     assert_eq!(mails[0].envelope.reverse_path, "orders@contoso.com");
+    Ok(())
+}
+
+/// A notification that comes after it was worth sending is in the failed queue, and does not leave.
+pub(crate) async fn what_is_no_longer_worth_sending_is_set_aside(contoso: &Contoso) -> Result<()> {
+    let mailbox = "expiring";
+    connected(contoso, mailbox).await?;
+    let mut late = letter("too late");
+    late["expires_at"] = "2026-01-01T00:00:00Z".into();
+    contoso.enqueue(mailbox, &late.to_string()).await?;
+    let failed = contoso.take_failed(mailbox, 1, SOON).await?;
+    assert_eq!(failed[0].report["class"], "expired");
+    assert_eq!(failed[0].body, late.to_string());
+    assert_eq!(subjects(contoso, &address(mailbox)), [""; 0]);
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use common::clock::{Clock, SystemClock};
 use common::pace::Limit;
 use jiff::SignedDuration;
 use tests::contoso::{Contoso, Setup, Sites, client_id};
@@ -18,7 +19,7 @@ use crate::households::{self, Servers};
 use crate::{heard, measured, nowhere, secrecy};
 
 /// The mailboxes besides the template's own: each flow that changes one has one to itself.
-pub(crate) const MAILBOXES: [&str; 43] = [
+pub(crate) const MAILBOXES: [&str; 44] = [
     "orders",
     "linked",
     "stranger",
@@ -61,6 +62,7 @@ pub(crate) const MAILBOXES: [&str; 43] = [
     "outgrown",
     "walked",
     "untold",
+    "expiring",
     SHELVED,
 ];
 
@@ -110,12 +112,13 @@ impl Town {
         Ok(&self.0.get_or_try_init(start).await?.contoso)
     }
 
-    /// Ends what was started, after a look at what was shown to anybody. Whether all flows have run says `is_whole`.
+    /// Ends what was started, after a look at what was shown to anybody, heard and measured. Whether all flows have run
+    /// says `is_whole`.
     pub(crate) async fn stop(self, is_whole: bool) -> Result<()> {
         let Some(Running { contoso, .. }) = self.0.into_inner() else {
             return Ok(());
         };
-        let heard = heard::as_documented(&contoso).await;
+        let heard = heard::as_documented(&contoso, is_whole).await;
         let kept = secrecy::no_secret_is_shown(&contoso).await;
         let measured = measured::as_documented(&contoso, is_whole).await;
         contoso.stop().await?;
@@ -207,7 +210,8 @@ fn with_limit(block: &str, limit: Limit, microsoft: &Microsoft) -> String {
     settings["limit_window_seconds"] = limit.window.as_secs().into();
     if limit_of(OUTAGE) == Some(limit) {
         settings["event_addresses"] = "hashed".into();
-        settings["client_secret_expires_on"] = "2099-01-31".into();
+        let soon = SystemClock.now() + SignedDuration::from_hours(20 * 24);
+        settings["client_secret_expires_on"] = soon.strftime("%F").to_string().into();
     }
     block.replace(
         "MoreSettings: !Ref MoreSettings",

@@ -14,12 +14,12 @@ use crate::letters::{drained, letter, subjects};
 const LETTERS: usize = 50;
 /// So many have left when the upgrade begins; the others leave during it and after it.
 const BEFORE: usize = 10;
-/// The local AWS ends workers at once that AWS lets come to their end. Their connections are free for others when their
-/// time is over, five minutes later; then 30 notifications leave in a minute.
+/// 30 notifications leave in a minute. The connections of a worker that does not come to its end are free for others when
+/// its time is over, five minutes later.
 const PATIENCE: Duration = Duration::from_secs(500);
 
-/// Functions and mapping are updated while some notifications are accepted, some in hand and some on the queue. Each is
-/// accepted once, and none has failed.
+/// Functions and mapping are updated while some notifications are accepted, some in hand and some on the queue. The old
+/// version sends some and the new one others; each is accepted once, and none has failed.
 pub(crate) async fn an_upgrade_loses_and_doubles_nothing_on_the_way(_town: &Contoso) -> Result<()> {
     // An upgrade is of everything, so it has a stack to itself.
     let mut contoso = Contoso::start(Setup::default(), Progress::detect()).await?;
@@ -62,7 +62,24 @@ async fn upgraded(contoso: &mut Contoso) -> Result<()> {
     assert_eq!(arrived.into_iter().collect::<BTreeSet<_>>(), sent);
     let status = contoso.status(MAILBOX).await?;
     assert_eq!(status["failed_queue"]["waiting"], json!(0), "{status:#}");
+    let senders = senders(&contoso.stack.logs("send-email").await?);
+    assert_eq!(senders, [before, after].into(), "old and new");
     Ok(())
+}
+
+/// The versions of a function that had a message accepted, by its log. The lines of an invocation stand together, from
+/// `START` on.
+fn senders(lines: &[String]) -> BTreeSet<String> {
+    let mut senders = BTreeSet::new();
+    let mut version = "";
+    for line in lines {
+        if let Some((_, started)) = line.split_once("Version: ") {
+            version = started.trim();
+        } else if line.contains("the message was accepted") {
+            senders.insert(version.to_owned());
+        }
+    }
+    senders
 }
 
 /// The local AWS has no CodeDeploy, so the template is shown to SAM alone: with `canary` each function's alias is moved by a
