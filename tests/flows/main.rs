@@ -93,6 +93,7 @@ fn main() -> Result<()> {
             sending::the_schedule_renews_a_token_that_expires,
             sending::a_worker_killed_before_it_sends_loses_nothing,
             sending::a_worker_killed_while_it_sends_leaves_an_unknown,
+            sending::a_server_that_asks_for_time_gets_it,
             redrive::a_redrive_that_is_cut_short_is_repeated,
             runs::chaos::nothing_is_lost_and_nothing_is_doubled,
             runs::pace::a_burst_keeps_to_the_limit_and_costs_few_receives,

@@ -13,7 +13,7 @@ use tests::contoso::{ADDRESS, Contoso, MAILBOX};
 use tests::microsoft::exchange::{Effect, Fault, Moment, Stage};
 
 use crate::letters::{drained, letter, mails, subjects};
-use crate::town::address;
+use crate::town::{UNTOLD, address};
 use crate::{SOON, connected, measured};
 
 /// The template's own mailbox is connected, and what arrives is what the composer makes of the notification: the same
@@ -122,6 +122,27 @@ pub(crate) async fn a_second_mailbox_has_its_own_queue_and_account(
     Ok(())
 }
 
+/// Exchange says that the mailbox is too fast: nobody sends for a minute or two, and the mail leaves then.
+pub(crate) async fn a_server_that_asks_for_time_gets_it(contoso: &Contoso) -> Result<()> {
+    const TOO_FAST: &str =
+        "421 4.4.2 Message submission rate for this client has exceeded the configured limit";
+    /// Up to two minutes are held back, and the queue shows the copy again after that.
+    const HELD_BACK: Duration = Duration::from_secs(240);
+    let mailbox = "slowed";
+    connected(contoso, mailbox).await?;
+    let too_fast = Fault::new(Stage::Mail, Effect::ReplyAndClose(TOO_FAST.to_owned()));
+    let exchange = contoso.microsoft.exchange();
+    exchange.inject(too_fast.for_account(&address(mailbox)).once());
+    contoso
+        .enqueue(mailbox, &letter("not so fast").to_string())
+        .await?;
+    measured::wait_for(contoso, mailbox, Metric::Throttled, 1).await?;
+    mails(contoso, "not so fast", 1, HELD_BACK).await?;
+    drained(contoso, mailbox, SOON).await?;
+    assert_eq!(subjects(contoso, &address(mailbox)), ["not so fast"]);
+    Ok(())
+}
+
 /// A notification that comes after it was worth sending is in the failed queue, and does not leave.
 pub(crate) async fn what_is_no_longer_worth_sending_is_set_aside(contoso: &Contoso) -> Result<()> {
     let mailbox = "expiring";
@@ -138,7 +159,7 @@ pub(crate) async fn what_is_no_longer_worth_sending_is_set_aside(contoso: &Conto
 
 /// EventBridge takes no event of a mailbox: its mail leaves, and a metric says how much was not told.
 pub(crate) async fn news_that_nobody_takes_costs_no_mail(contoso: &Contoso) -> Result<()> {
-    let mailbox = "untold";
+    let mailbox = UNTOLD;
     connected(contoso, mailbox).await?;
     contoso.stack.take_no_events(mailbox);
     for subject in ["the first without news", "the second without news"] {

@@ -19,7 +19,7 @@ use crate::households::{self, Servers};
 use crate::{heard, measured, nowhere, secrecy};
 
 /// The mailboxes besides the template's own: each flow that changes one has one to itself.
-pub(crate) const MAILBOXES: [&str; 44] = [
+pub(crate) const MAILBOXES: [&str; 45] = [
     "orders",
     "linked",
     "stranger",
@@ -61,7 +61,8 @@ pub(crate) const MAILBOXES: [&str; 44] = [
     "enclosing",
     "outgrown",
     "walked",
-    "untold",
+    UNTOLD,
+    "slowed",
     "expiring",
     SHELVED,
 ];
@@ -70,6 +71,8 @@ pub(crate) const MAILBOXES: [&str; 44] = [
 pub(crate) const REDRIVEN: &str = "redriven";
 pub(crate) const CUT_SHORT: &str = "interrupted";
 pub(crate) const SHELVED: &str = "shelved";
+/// The mailbox whose events nobody takes, which its workers wait for.
+pub(crate) const UNTOLD: &str = "untold";
 /// The mailbox of the chaos run.
 pub(crate) const CHAOS: &str = "chaos";
 /// The mailboxes of the pace runs.
@@ -157,7 +160,7 @@ async fn start() -> Result<Running> {
     contoso.stack.update([], &blocks).await?;
     // Where copies are counted they stay hidden as long as a customer's do.
     let is_counted =
-        |mailbox: &&str| [BURST, OUTAGE, REDRIVEN, CUT_SHORT, SHELVED].contains(mailbox);
+        |mailbox: &&str| [BURST, OUTAGE, REDRIVEN, CUT_SHORT, SHELVED, UNTOLD].contains(mailbox);
     for mailbox in MAILBOXES.iter().filter(|mailbox| !is_counted(mailbox)) {
         contoso
             .stack

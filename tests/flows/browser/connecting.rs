@@ -167,6 +167,9 @@ pub(crate) async fn a_mail_server_that_refuses_keeps_the_consent_and_names_the_r
     visitor.leaves().await?;
 
     turn(SmtpAuth::Enabled)?;
+    // The schedule may have tried it in vain a moment ago.
+    let resume = json!({ "command": "resume", "mailbox": mailbox });
+    contoso.operator(&resume).await?;
     contoso.stack.invoke("token-refresh", &json!({})).await?;
     sends(contoso, mailbox).await
 }
