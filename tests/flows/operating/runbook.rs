@@ -1,37 +1,41 @@
 //! The commands of the runbook and of the alarms, on the local stack.
 
 use std::fs;
-use std::path::Path;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use tests::contoso::Contoso;
+use tests::required::is_required;
 use tests::shell;
 use tests::stack::{Environment, Packages, Progress};
+use tokio::process::Command;
 
 use super::{at_a_terminal, connect, ended, terminal};
 
 /// The mailbox that stands for the runbook's `billing`, which the flows beside this one need as it is.
 const MAILBOX: &str = "consulted";
-/// Has the AWS command line, version 1.
+/// Has the AWS command line in version 1, which is all that a registry has.
 const PACKAGES: Packages = Packages {
     names: "the AWS command line",
     lock: include_str!("../../contract/libraries/requirements.txt"),
 };
-/// Not run here: the first is how this stack came to be, the second is only in version 2 of the AWS command line, which no
-/// registry has.
-const NOT_RUN: [&str; 2] = ["sam build && sam deploy", "aws logs tail "];
+/// Not run here: it is how this stack came to be.
+const DEPLOYS: &str = "sam build && sam deploy";
+/// Only in version 2 of the AWS command line.
+const ONLY_IN_2: &str = "aws logs tail ";
 
 /// Every command that the runbook shows, and the first one of every alarm, gets an answer; whether the answer is good news
 /// is another matter.
 pub(crate) async fn every_command_gets_an_answer(contoso: &Contoso) -> Result<()> {
     connect(contoso, MAILBOX).await?;
-    let aws = Environment::prepare(PACKAGES, Progress::detect()).await?;
+    let aws = Aws::find().await?;
     let mut commands = of_the_runbook(&read("infra/README.md")?);
     for template in ["template.yaml", "infra/mailbox.yaml"] {
         commands.extend(of_the_alarms(&read(template)?));
     }
     let live = contoso.stack.live_version("send-email").await?;
-    commands.retain(|command| !NOT_RUN.iter().any(|not_run| command.starts_with(not_run)));
+    commands.retain(|command| !command.starts_with(DEPLOYS) && aws.knows(command));
     ensure!(commands.len() >= 40, "only {commands:#?}");
     for command in commands {
         // Nothing goes back here: what runs beside this flow needs the version that is there.
@@ -46,13 +50,15 @@ pub(crate) async fn every_command_gets_an_answer(contoso: &Contoso) -> Result<()
                 if let ["secretsmanager", "restore-secret", _, secret] = words {
                     lose(contoso, secret).await?;
                 }
-                let python = tokio::process::Command::new(aws.python())
-                    .args(["-m", "awscli"])
+                // Versions 2 before 2.13 do not know the variable for it.
+                let output = aws
+                    .command()
+                    .args(["--endpoint-url", &contoso.stack.endpoint()])
                     .args(words)
                     .envs(contoso.stack.client_environment())
                     .kill_on_drop(true)
-                    .output();
-                let output = python.await?;
+                    .output()
+                    .await?;
                 let error = String::from_utf8_lossy(&output.stderr);
                 ensure!(output.status.success(), "{line}: {error}");
             }
@@ -69,6 +75,51 @@ pub(crate) async fn every_command_gets_an_answer(contoso: &Contoso) -> Result<()
     let status = contoso.status(MAILBOX).await?;
     ensure!(status["sends"] == true, "it is not as it was: {status:#}");
     Ok(())
+}
+
+/// The AWS command line.
+enum Aws {
+    /// This machine's, version 2, which the README asks for.
+    Two(PathBuf),
+    /// Our own, version 1.
+    One(Environment),
+}
+
+impl Aws {
+    /// Finds version 2 on the path; where there is none and none is required, version 1 stands in for it.
+    async fn find() -> Result<Self> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        for folder in std::env::split_paths(&path) {
+            let program = folder.join("aws");
+            let version = Command::new(&program).arg("--version").output().await;
+            if version.is_ok_and(|version| version.stdout.starts_with(b"aws-cli/2.")) {
+                return Ok(Self::Two(program));
+            }
+        }
+        let lack = "there is no AWS command line of version 2 on the PATH";
+        ensure!(!is_required("commands"), lack);
+        // Nobody is left to tell when standard error is closed.
+        let _ = writeln!(std::io::stderr(), "`{ONLY_IN_2}…` is not tried: {lack}");
+        Ok(Self::One(
+            Environment::prepare(PACKAGES, Progress::detect()).await?,
+        ))
+    }
+
+    /// Whether it knows a command.
+    fn knows(&self, command: &str) -> bool {
+        matches!(self, Self::Two(_)) || !command.starts_with(ONLY_IN_2)
+    }
+
+    fn command(&self) -> Command {
+        match self {
+            Self::Two(program) => Command::new(program),
+            Self::One(environment) => {
+                let mut python = Command::new(environment.python());
+                python.args(["-m", "awscli"]);
+                python
+            }
+        }
+    }
 }
 
 /// Runs a command of ours; says yes where it asks.
