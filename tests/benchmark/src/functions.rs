@@ -1,7 +1,7 @@
 //! The start of a function: from the process to its first request for an event, and what that takes.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -72,18 +72,32 @@ fn started(binary: &Path) -> Result<Start> {
         .env("AWS_SECRET_ACCESS_KEY", "nothing")
         .env("PILLARBOX_STACK", "pillarbox")
         .env("PILLARBOX_TABLE", "pillarbox")
+        .env("PILLARBOX_BUCKET", "pillarbox")
         .env("PILLARBOX_PUBLIC_URL", "https://mail.contoso.com")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
+        // It says there that it was interrupted.
+        .stderr(Stdio::null())
         .spawn()?;
-    let start = first_request(&runtime, &function, begun);
+    let start = first_request(&runtime, &mut function, begun);
     function.kill()?;
     function.wait()?;
     start
 }
 
-fn first_request(runtime: &TcpListener, function: &Child, begun: Instant) -> Result<Start> {
-    let (mut stream, _) = runtime.accept()?;
+fn first_request(runtime: &TcpListener, function: &mut Child, begun: Instant) -> Result<Start> {
+    runtime.set_nonblocking(true)?;
+    let mut stream = loop {
+        match runtime.accept() {
+            Ok((stream, _)) => break stream,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error.into()),
+        }
+        let ended = function.try_wait()?;
+        ensure!(ended.is_none(), "the function does not start: {ended:?}");
+        std::thread::yield_now();
+    };
+    stream.set_nonblocking(false)?;
     let mut request = [0; 4096];
     let count = stream.read(&mut request)?;
     let time = begun.elapsed();
