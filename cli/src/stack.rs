@@ -57,7 +57,7 @@ impl Stack {
             None => pick(&candidates(&config).await?, place.tag.as_ref())?,
         };
         Ok(Self {
-            functions: Functions::new(&config),
+            functions: Functions::new(&config, PATIENCE),
             queues: Queues::new(&config),
             name,
         })
@@ -140,6 +140,15 @@ fn pick(candidates: &[Candidate], tag: Option<&Tag>) -> Result<StackName, NotFou
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_given_up_who_still_has_time() {
+        let template = include_str!("../../template.yaml");
+        let operator = template.split("\n  Operator:\n").nth(1).unwrap();
+        let timeout = operator.split("\n      Timeout: ").nth(1).unwrap();
+        let seconds: u64 = timeout.lines().next().unwrap().parse().unwrap();
+        assert!(PATIENCE > Duration::from_secs(seconds), "{seconds}");
+    }
 
     fn stack(name: &str, operator: Option<&str>, tags: &[(&str, &str)]) -> Candidate {
         let tag = |(key, value): &(&str, &str)| Tag {

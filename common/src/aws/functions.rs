@@ -11,11 +11,6 @@ use serde_json::Value;
 
 use super::boxed;
 
-/// How long a function may take to answer. `token-refresh` waits for the provider as long as
-/// [`Http::TIMEOUT`](crate::oauth::Http::TIMEOUT), and stores what it got. Whoever asked again before that
-/// would renew twice.
-const PATIENCE: Duration = Duration::from_secs(25);
-
 /// The functions of the stack.
 #[derive(Debug, Clone)]
 pub struct Functions(Client);
@@ -32,18 +27,23 @@ pub enum InvokeError {
 }
 
 impl Functions {
-    /// The functions of the account.
+    /// How long `token-refresh` may take to answer for one mailbox, in seconds: it waits for the provider as long as
+    /// [`Http::TIMEOUT`](crate::oauth::Http::TIMEOUT), and stores what it got.
+    pub const RENEWAL: Duration = Duration::from_secs(25);
+
+    /// The functions of the account, which may take as long as `patience` to answer. No call is given up and made anew
+    /// before that: the function would do its work twice.
     #[must_use]
-    pub fn new(config: &SdkConfig) -> Self {
+    pub fn new(config: &SdkConfig, patience: Duration) -> Self {
         let timeouts = TimeoutConfig::builder()
-            .operation_timeout(PATIENCE)
+            .operation_timeout(patience)
             .disable_operation_attempt_timeout()
             .build();
         let config = Builder::from(config).timeout_config(timeouts).build();
         Self(Client::from_conf(config))
     }
 
-    /// Invokes a function and waits for its answer, for 25 seconds.
+    /// Invokes a function and waits for its answer.
     ///
     /// # Errors
     ///
@@ -81,7 +81,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_function_that_takes_its_time_is_not_invoked_again() {
-        assert!(PATIENCE > Http::TIMEOUT);
+        const PATIENCE: Duration = Duration::from_secs(75);
+        assert!(Functions::RENEWAL > Http::TIMEOUT);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let credentials = Credentials::new("key", "secret", None, None, "test");
@@ -91,7 +92,7 @@ mod tests {
             .region(Region::new("eu-west-1"))
             .endpoint_url(endpoint)
             .build();
-        let functions = Functions::new(&config);
+        let functions = Functions::new(&config, PATIENCE);
         let payload = serde_json::json!({ "mailbox": "billing" });
         let invoked = tokio::spawn(async move {
             let begun = Instant::now();

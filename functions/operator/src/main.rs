@@ -60,7 +60,7 @@ async fn main() -> Result<(), Error> {
         queues: Queues::new(&config),
         objects: Objects::new(&config, bucket),
         mappings: Mappings::new(&config),
-        functions: Functions::new(&config),
+        functions: Functions::new(&config, Functions::RENEWAL),
         tls: Arc::new(tls::client_config(
             environment.trusted_certificate.as_deref(),
         )?),

@@ -50,7 +50,7 @@ async fn main() -> Result<(), Error> {
         templates: TemplateCache::default(),
         vault: Vault::new(Secrets::new(&config), stack.clone()),
         queues: Queues::new(&config),
-        functions: Functions::new(&config),
+        functions: Functions::new(&config, Functions::RENEWAL),
         events: Events::new(&config),
         hash_keys: HashKeyTable::new(&config, environment.table),
         mappings: Mappings::new(&config),
